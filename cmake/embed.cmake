@@ -1,0 +1,18 @@
+# Writes OUTPUT, a C file that holds each of FILES as a byte array (a C11 string literal would be too short), with a table
+# of names. Called as: cmake -DFILES=a;b -DOUTPUT=c -P embed.cmake
+set(code "/* Generated from kernels/ by cmake/embed.cmake. */\n#include \"compute/embedded.h\"\n\n")
+set(table "const embedded_file embedded_kernels[] = {\n")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME)
+  string(MAKE_C_IDENTIFIER ${name} id)
+  file(READ ${file} hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(................................................................................)" "\\1\n" bytes "${bytes}")
+  string(APPEND code "static const unsigned char ${id}[] = {\n${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", (const char *)${id}, ${size}},\n")
+endforeach()
+string(APPEND table "    {0, 0, 0}};\n")
+file(WRITE ${OUTPUT}.new "${code}\n${table}")
+file(RENAME ${OUTPUT}.new ${OUTPUT})

@@ -1,0 +1,34 @@
+/* One OpenCL program assembled from sections: a .cl file together with the macros it is specialised by. Each section's
+ * kernels and helper functions get a suffix, so that one program can hold many specialisations of a file:
+ *
+ *     #include nothing: common.clh is put before the first section, once
+ *     KERNEL(group_norm)(...)   expands to   kernel void group_norm_3(...)
+ *     static float NAME(mean)(...)                static float mean_3(...)
+ *
+ * Binaries are cached per user; the key is a SHA-256 of source, options, device, driver, processor features and our version. */
+#ifndef LORIS_COMPUTE_PROGRAM_H
+#define LORIS_COMPUTE_PROGRAM_H
+
+#include "compute/compute.h"
+
+typedef struct program program;
+
+loris_status program_new(program **out, compute *c);
+void program_free(program *p);
+
+/* Adds kernels/<file>.cl specialised by `defines`, for instance "ACTIVATION=1 TILE=16" (blank-separated NAME=VALUE), unless
+ * the same section is there already. *section receives its number. LORIS_ERROR_INTERNAL: no such file. */
+loris_status program_section(program *p, const char *file, const char *defines, int *section);
+
+/* Compiles (or loads from the cache). Compile errors give the log's first error line in the message and the whole log at
+ * LORIS_LOG_DEBUG. */
+loris_status program_build(program *p);
+
+/* The kernel `name` of `section` in the built program. */
+loris_status program_kernel(program *p, int section, const char *name, cl_kernel *out);
+
+/* Stores the binary in the cache. Call after the first launches: some drivers specialise at launch. Failing to store is a
+ * warning, never an error. Does nothing when the program came from the cache unchanged. */
+void program_store(program *p);
+
+#endif

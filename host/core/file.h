@@ -1,0 +1,49 @@
+/* Files: mapped input, whole small files, and outputs that are complete or absent. */
+#ifndef LORIS_CORE_FILE_H
+#define LORIS_CORE_FILE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/status.h"
+
+/* A read-only mapping of a whole regular file. A file of 0 bytes maps to data == NULL, size == 0. */
+typedef struct file_map {
+    const uint8_t *data;
+    size_t size;
+} file_map;
+
+loris_status file_map_open(file_map *map, const char *path); /* LORIS_ERROR_INPUT: missing, unreadable, a directory */
+void file_map_close(file_map *map);
+
+/* The whole file as a NUL-terminated block (NUL not counted in *size); free() it. Fails beyond `limit` bytes. */
+loris_status file_read(const char *path, size_t limit, char **data, size_t *size);
+
+/* An output written beside its final place and renamed on commit. Until then an existing file is untouched.
+ *
+ *     output_file out;
+ *     TRY(output_begin(&out, path));
+ *     ... write to out.temporary (a path in the same folder, with path's extension) ...
+ *     return output_commit(&out);           or output_discard(&out), which removes the temporary file
+ *
+ * Both calls free what output_begin made; output_discard after commit does nothing. Temporaries still open are removed by
+ * output_discard_all(), which is async-signal-safe in the sense of unlink() alone: for a program that must exit at once. */
+typedef struct output_file {
+    char *path, *temporary;
+    int slot;
+} output_file;
+
+loris_status output_begin(output_file *out, const char *path); /* LORIS_ERROR_OUTPUT: no such folder, not writable, ... */
+loris_status output_commit(output_file *out);                  /* fsync, rename */
+void output_discard(output_file *out);
+void output_discard_all(void);
+
+/* All at once: begin, write, commit. */
+loris_status file_write(const char *path, const void *data, size_t size);
+
+/* Makes a folder and its parents, each with `mode` when new. */
+loris_status folder_make(const char *path, unsigned mode);
+
+bool file_exists(const char *path);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * The operations a network is recorded with. Shapes are [batch, length, channels]; every operation also accepts evals > 1
+ * (PHASE_RUN tensors) and broadcasts a batch or evals of 1 against a larger one where it has two tensor inputs.
+ * A weight named `at` is looked up as scope + at + ".weight" and ".bias" unless said otherwise.
+ */
+#ifndef LORIS_OPS_OPS_H
+#define LORIS_OPS_OPS_H
+
+#include "plan/net.h"
+
+typedef enum bias { NO_BIAS, BIAS } bias;
+typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_GELU } activation; /* GELU is the exact one (erf) */
+
+/* ---- products (host/ops/product.c, linear.c, conv1d.c, conv_transpose1d.c) ------------------------------------------------ */
+
+/* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). */
+tensor linear(net *n, tensor x, const char *at, int out, bias b);
+
+/* x [B,L,Cin] -> [B,L,out], "same" padding kernel / 2, odd kernel; weight [out,Cin,kernel], bias [out]. */
+tensor conv1d(net *n, tensor x, const char *at, int out, int kernel);
+
+/* Any stride and padding: x [B,L,Cin] -> [B,(L + 2 padding - kernel) / stride + 1, out]. */
+tensor conv1d_strided(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding);
+
+/* x [B,L,Cin] -> [B,(L-1) stride - 2 padding + kernel + output_padding, out]; weight [Cin,out,kernel], bias [out]. */
+tensor conv_transpose1d(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding, int output_padding);
+
+/* ---- norms and attention (group_norm.c, layer_norm.c, attention.c) --------------------------------------------------------- */
+
+/* Over each group's channels and all positions, biased variance, eps 1e-5; weight and bias [C] named at.weight, at.bias; then
+ * x * (scale + 1) + shift when scale_shift [E,B,1,2C] is given (scale first), then the activation. */
+tensor group_norm(net *n, tensor x, const char *at, int groups, tensor scale_shift, activation act);
+
+/* Over channels, biased variance, eps 1e-5, gain without bias. The gain is scope + at itself, of shape [C] or [1,C,1]. */
+tensor layer_norm(net *n, tensor x, const char *at);
+
+/* q [B,N,H D], kv [B,M,2 H D] (keys, then values) -> [B,N,H D]: softmax(q k^T / sqrt D) v for each of H heads. */
+tensor attention(net *n, tensor q, tensor kv, int heads);
+
+/* ---- elementwise and shape (elementwise.c, concat.c, patch.c, fourier.c) --------------------------------------------------- */
+
+tensor add(net *n, tensor a, tensor b);      /* broadcasts evals and batch */
+tensor activate(net *n, tensor x, activation act);
+tensor scale(net *n, tensor x, float factor);
+
+/* [B,L,Ca], [B,L,Cb] -> [B,L,Ca+Cb], b multiplied by scale_b. Batches broadcast. */
+tensor concat(net *n, tensor a, tensor b, float scale_b);
+
+/* "b (l p) c -> b l (c p)": x [B,L p,C] -> [B,L,C p], channel c p + i from position l p + i; and back. */
+tensor patch(net *n, tensor x, int p);
+tensor unpatch(net *n, tensor x, int p);
+
+/* c [E,B,1,1] with weights w [F] named `at` (no suffix) -> [E,B,1,1+2F]: c, sin(2 pi c w), cos(2 pi c w). */
+tensor fourier(net *n, tensor c, const char *at);
+
+/* ---- sampling (window.c, denoise.c, combine.c) ------------------------------------------------------------------------------- */
+
+/* Rows start .. start+length-1 of clip [B,T,C] -> [B,length,C]; `start` is a net_parameter in rows, divided by `divisor`
+ * (deeper conditioning levels). Rows beyond T are zero. */
+tensor window(net *n, tensor clip, int start, int divisor, int length);
+
+/* Adds weight[l] * x[0,l,c] to rows start.. of the state clip [1,T,C]; rows at or after parameter `fresh` (in clip rows) are
+ * assigned instead of added to; rows beyond T are dropped. weight [1,length,1]. */
+void blend(net *n, tensor clip, tensor x, tensor weight, int start, int fresh);
+
+/* x [B,L,C] * c[e][index]; c [E,1,1,K] is a PHASE_RUN tensor of coefficients. */
+tensor scale_by(net *n, tensor x, tensor c, int index);
+
+/* EDM: clamp(c[e][skip] x + c[e][skip+1] f, -1, 1). With f of batch 2 (conditional, null) and x of batch 1, f becomes
+ * null + (conditional - null) * c[e][skip+2] first (classifier-free guidance). */
+tensor denoise(net *n, tensor x, tensor f, tensor c, int skip);
+
+/* state = sum over i < count of c[e][first + i] * in[i], elementwise, equal shapes, count <= 4; `in` may include the state.
+ * With clamp, the result is limited to [-1, 1]. */
+void combine(net *n, tensor state, const tensor *in, int count, tensor c, int first, bool clamp);
+
+#endif

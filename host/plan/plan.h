@@ -1,0 +1,48 @@
+/*
+ * The plan: a recorded net made executable. Building it
+ *   1. folds what operations declare they can absorb (an addition into a product's epilogue) and drops unused nodes,
+ *   2. lets each operation choose its variant and scratch memory,
+ *   3. gives every tensor its place by lifetime, so that the peak is known before anything runs,
+ *   4. lowers nodes to launches, builds one program, sets all kernel arguments once,
+ *   5. runs PHASE_LOAD.
+ * Replaying a phase enqueues its launches in order; nothing is allocated and no OpenCL object is made.
+ */
+#ifndef LORIS_PLAN_PLAN_H
+#define LORIS_PLAN_PLAN_H
+
+#include "core/text.h"
+#include "plan/net.h"
+
+typedef struct plan plan;
+
+/* Consumes `n` in every case. */
+loris_status plan_build(plan **out, net *n);
+void plan_free(plan *p);
+
+/* Inputs and states by name; sizes must match exactly. */
+loris_status plan_write(plan *p, const char *input, const void *data, size_t bytes);
+loris_status plan_read(plan *p, const char *output, void *data, size_t bytes);
+
+/* The buffer of a named input, state or output, starting at its first element: for copies between plans on the device. */
+loris_status plan_buffer(plan *p, const char *name, cl_mem *buffer, size_t *bytes);
+
+/* Makes the named input or state of `p` the same memory as `buffer` (at least as large). Call between recording and use:
+ * before the first plan_run of a phase that reads it. The caller keeps the buffer alive. */
+loris_status plan_bind(plan *p, const char *name, cl_mem buffer);
+
+void plan_set(plan *p, int parameter, cl_uint value);
+
+/* Enqueues a phase. `evaluation` selects the row of PHASE_RUN tensors (0 unless PHASE_STEP). Does not wait. Needs the
+ * earlier phases to have run. */
+loris_status plan_run(plan *p, phase which, int evaluation);
+
+/* Facts known before the first run. */
+size_t plan_memory(const plan *p);         /* device bytes for activations, scratch and persistent tensors, without weights */
+double plan_flop(const plan *p, phase which);
+int plan_launches(const plan *p, phase which);
+void plan_describe(const plan *p, text *out); /* one line per node: phase, name, operation, variant, shape, GFLOP */
+
+/* For tests: fills the activation memory with NaN. */
+loris_status plan_poison(plan *p);
+
+#endif

@@ -1,0 +1,45 @@
+/* A model's tensors: names and values from a safetensors file, and device copies in the layout an operation wants. */
+#ifndef LORIS_PLAN_WEIGHTS_H
+#define LORIS_PLAN_WEIGHTS_H
+
+#include <CL/cl.h>
+
+#include "compute/compute.h"
+#include "core/safetensors.h"
+#include "core/status.h"
+
+typedef struct weights weights;
+
+typedef struct weight_entry {
+    const safetensor *source;
+    const char *name; /* without the model's prefix */
+} weight_entry;
+
+/* Takes the tensors of `file` (kept open by the caller) whose names start with `prefix`, and removes it from the names. */
+loris_status weights_new(weights **out, compute *c, const safetensors *file, const char *prefix);
+
+/* For tests: an empty set, filled with copies by weights_add(). */
+loris_status weights_new_empty(weights **out, compute *c);
+loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values);
+
+void weights_free(weights *w);
+
+const weight_entry *weights_find(const weights *w, const char *name);
+
+/* The entry's values as f32, newly allocated: free(). */
+loris_status weights_values(const weight_entry *e, float **values);
+
+/* Lays `in` (the file's order, as f32) out as an operation wants it. `layout` is the operation's own struct. */
+typedef void weight_packer(float *out, const float *in, const void *layout);
+
+/* The device buffer of `e` packed by `pack` into `count` floats; made on first use and shared by every plan over these weights.
+ * `key` identifies packer and layout ("conv k3 c192 n192 panel32"). The buffer belongs to `w`. */
+loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
+                            const void *layout, size_t count, cl_mem *out);
+
+size_t weights_device_bytes(const weights *w); /* packed so far */
+
+/* Fails naming the first tensor that no net asked for since weights_new (net_weight marks what it binds). */
+loris_status weights_all_used(const weights *w);
+
+#endif
