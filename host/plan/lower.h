@@ -50,13 +50,14 @@ compute *lowering_compute(lowering *l);
 
 /* Starts a kernel launch of `kernel` in kernels/<file>.cl specialised by the printf-style `defines` ("C=%d ACTIVATION=%d").
  * Arguments follow in the kernel's order. */
-loris_status launch_kernel(lowering *l, const char *file, const char *kernel, const char *defines, ...) PRINTF_LIKE(4, 5);
+void launch_kernel(lowering *l, const char *file, const char *kernel, const char *defines, ...) PRINTF_LIKE(4, 5);
 
 void input_argument(lowering *l, int i);   /* buffer of input i */
 void output_argument(lowering *l);         /* buffer of the output (or of the state written) */
 void scratch_argument(lowering *l);
-/* weight i packed (see weights_device); with pack == NULL the file's order as f32 */
-loris_status weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t size, size_t count);
+/* Weight i packed (see weights_device); with pack == NULL the file's order as f32. */
+void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout,
+                             size_t count);
 void int_argument(lowering *l, int value);
 void float_argument(lowering *l, float value);
 void local_argument(lowering *l, size_t bytes);
@@ -73,10 +74,13 @@ void launch_range(lowering *l, int dimensions, const size_t global[3], const siz
 /* A host-side call that enqueues work itself (CLBlast). `call` receives the queue and must not allocate OpenCL objects.
  * `state` of `size` bytes is copied into the plan; buffers inside it are resolved by lowered_input() and so on. */
 typedef loris_status host_call(compute *c, cl_command_queue queue, void *state, const char *node_name);
-loris_status launch_call(lowering *l, host_call *call, const void *state, size_t size, double flop);
+void launch_call(lowering *l, host_call *call, const void *state, size_t size, double flop);
 cl_mem lowered_input(lowering *l, int i);
 cl_mem lowered_output(lowering *l);
 cl_mem lowered_scratch(lowering *l);
-loris_status lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count, cl_mem *out);
+cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count);
+
+/* The first failure while lowering this node (the calls above are then ignored): return it from lower(). */
+loris_status lowering_status(const lowering *l);
 
 #endif

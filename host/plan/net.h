@@ -65,6 +65,10 @@ tensor net_input(net *n, const char *name, phase p, shape s, storage type);
 /* Like net_input, but operations may also write it in place (a sampler's state). Lives as long as the plan. */
 tensor net_state(net *n, const char *name, shape s, storage type);
 
+/* Makes the input or state `t` the caller's own memory (at least as large), which must outlive the plan: for data that passes
+ * between plans without leaving the device. */
+void net_bind(net *n, tensor t, cl_mem buffer);
+
 /* Keeps `t` readable by plan_read() under `name`. */
 void net_output(net *n, const char *name, tensor t);
 

@@ -26,10 +26,6 @@ loris_status plan_read(plan *p, const char *output, void *data, size_t bytes);
 /* The buffer of a named input, state or output, starting at its first element: for copies between plans on the device. */
 loris_status plan_buffer(plan *p, const char *name, cl_mem *buffer, size_t *bytes);
 
-/* Makes the named input or state of `p` the same memory as `buffer` (at least as large). Call between recording and use:
- * before the first plan_run of a phase that reads it. The caller keeps the buffer alive. */
-loris_status plan_bind(plan *p, const char *name, cl_mem buffer);
-
 void plan_set(plan *p, int parameter, cl_uint value);
 
 /* Enqueues a phase. `evaluation` selects the row of PHASE_RUN tensors (0 unless PHASE_STEP). Does not wait. Needs the
