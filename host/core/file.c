@@ -252,9 +252,9 @@ static loris_status name_temporary(char name[PATH_MAX], const char *path) {
     const char *extension = dot && dot != base ? dot : base + strlen(base);
     size_t stem = (size_t)(extension - base);
     /* A name that fills the file system's limit leaves no room for the 8 characters added: its stem is cut, at a character. */
-    size_t room = NAME_MAX - 8 - strlen(extension);
     if (strlen(extension) > NAME_MAX - 8)
         return fail_write(path, ENAMETOOLONG);
+    size_t room = NAME_MAX - 8 - strlen(extension);
     if (stem > room)
         for (stem = room; stem > 0 && ((unsigned char)base[stem] & 0xc0) == 0x80;)
             stem--;

@@ -62,3 +62,21 @@ void text_free(text *t) {
     free(t->data);
     *t = (text){0};
 }
+
+size_t utf8_length(const char *data, size_t left) {
+    const unsigned char *c = (const unsigned char *)data;
+    if (left == 0)
+        return 0;
+    if (c[0] < 0x80)
+        return 1;
+    size_t length = c[0] >= 0xc2 && c[0] <= 0xdf ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] <= 0xf4 ? 4 : 0;
+    if (length == 0 || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
+        (c[0] == 0xf4 && c[1] > 0x8f))
+        return 0;
+    return length;
+}

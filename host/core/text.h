@@ -18,4 +18,8 @@ void text_printf(text *t, const char *format, ...) PRINTF_LIKE(2, 3);
 bool text_failed(const text *t);
 void text_free(text *t);
 
+/* Bytes of the UTF-8 character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) that starts at data[0], with
+ * `left` bytes there: 1 to 4, or 0 when there is none. */
+size_t utf8_length(const char *data, size_t left);
+
 #endif
