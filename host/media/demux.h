@@ -21,6 +21,7 @@ enum { VIDEO_LONGEST_SIDE = 16384 };
 
 typedef struct demux {
     AVFormatContext *format;
+    AVIOContext *io;
     char *path, *url;    /* url = "file:" + path, so that no part of a path is taken for a protocol */
     AVStream *video;     /* the best video stream, never a cover picture; NULL when there is none */
     AVStream *audio;     /* the best audio stream, NULL when there is none */

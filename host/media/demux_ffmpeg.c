@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <libavutil/opt.h>
+#include <libavutil/avstring.h>
 
 enum { READ_FAILURES_MAX = 64 }; /* in a row, before the rest of a file counts as unreadable */
 
@@ -37,14 +37,23 @@ static int interrupted(void *opaque) {
     return cancelled() || atomic_load(&d->stop);
 }
 
-/* Opens the one file asked for and refuses every other that its contents may name (playlists, external references). */
-static int open_this_file_only(AVFormatContext *format, AVIOContext **io, const char *url, int flags, AVDictionary **options) {
+/* Contents may name further files or addresses (external references of MP4): none is opened. */
+static int open_nothing(AVFormatContext *format, AVIOContext **io, const char *url, int flags, AVDictionary **options) {
     const demux *d = format->opaque;
-    if (strcmp(url, d->url) != 0 || (flags & AVIO_FLAG_WRITE)) {
-        log_message(LORIS_LOG_WARNING, "%s: names another file, which is not opened: %s", d->path, url);
-        return AVERROR(EACCES);
-    }
-    return avio_open2(io, url, flags, &format->interrupt_callback, options);
+    (void)io;
+    (void)flags;
+    (void)options;
+    log_message(LORIS_LOG_WARNING, "%s: names another file, which is not opened: %s", d->path, url);
+    return AVERROR(EACCES);
+}
+
+/* Formats that are lists of files; some open them by ways of their own. */
+static bool is_playlist(const AVInputFormat *format) {
+    static const char *const names[] = {"hls", "applehttp", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (av_match_name(names[i], format->name))
+            return true;
+    return false;
 }
 
 static loris_status check_file(const char *path) {
@@ -93,20 +102,37 @@ static void choose_streams(demux *d) {
         d->audio = f->streams[sound];
 }
 
+/* The file alone, opened and recognised by its contents. */
+static int open_io(demux *d, AVIOContext **io, const AVInputFormat **kind) {
+    AVDictionary *options = NULL;
+    av_dict_set(&options, "protocol_whitelist", "file", 0);
+    int code = avio_open2(io, d->url, AVIO_FLAG_READ, &(AVIOInterruptCB){interrupted, d}, &options);
+    av_dict_free(&options);
+    if (code >= 0)
+        code = av_probe_input_buffer2(*io, kind, d->url, NULL, 0, 0);
+    return code;
+}
+
 static loris_status open_format(demux *d) {
     size_t size = strlen("file:") + strlen(d->path) + 1;
     d->url = malloc(size);
-    d->format = avformat_alloc_context();
-    if (!d->url || !d->format)
-        return fail_memory("a demuxer");
+    if (!d->url)
+        return fail_memory("a path");
     snprintf(d->url, size, "file:%s", d->path);
-    d->format->interrupt_callback = (AVIOInterruptCB){interrupted, d};
-    d->format->io_open = open_this_file_only;
-    d->format->opaque = d;
-    AVDictionary *options = NULL;
-    av_dict_set(&options, "protocol_whitelist", "file", 0);
-    int code = avformat_open_input(&d->format, d->url, NULL, &options);
-    av_dict_free(&options);
+    const AVInputFormat *kind = NULL;
+    int code = open_io(d, &d->io, &kind);
+    if (code >= 0 && is_playlist(kind))
+        return fail(LORIS_ERROR_INPUT, "name the video itself", "%s: a list of videos (%s), not a video", d->path, kind->name);
+    if (code >= 0) {
+        d->format = avformat_alloc_context();
+        if (!d->format)
+            return fail_memory("a demuxer");
+        d->format->interrupt_callback = (AVIOInterruptCB){interrupted, d};
+        d->format->io_open = open_nothing;
+        d->format->opaque = d;
+        d->format->pb = d->io;
+        code = avformat_open_input(&d->format, d->url, kind, NULL);
+    }
     if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF)
         return fail(LORIS_ERROR_INPUT, "is it a video, and is the download complete? an MP4 cut short has lost its index",
                     "%s: not a video that FFmpeg can read", d->path);
@@ -156,6 +182,7 @@ done:
 
 void demux_close(demux *d) {
     avformat_close_input(&d->format);
+    avio_closep(&d->io);
     free(d->path);
     free(d->url);
     *d = (demux){0};

@@ -43,19 +43,9 @@ struct video {
 
 /* ---- what the stream says ------------------------------------------------------------------------------------------ */
 
-/* "HH:MM:SS.fraction", as Matroska files made by FFmpeg and mkvmerge carry for each stream. */
-static double tagged_duration(const AVStream *s) {
-    const AVDictionaryEntry *tag = av_dict_get(s->metadata, "DURATION", NULL, 0);
-    int hours, minutes;
-    double seconds;
-    if (!tag || sscanf(tag->value, "%d:%d:%lf", &hours, &minutes, &seconds) != 3)
-        return 0;
-    return 3600.0 * hours + 60.0 * minutes + seconds;
-}
-
 static loris_status find_duration(video *v) {
     const AVStream *s = v->input.video;
-    double seconds = s->duration > 0 ? (double)s->duration * av_q2d(s->time_base) : tagged_duration(s);
+    double seconds = s->duration > 0 ? (double)s->duration * av_q2d(s->time_base) : 0;
     if (!(seconds > 0) || v->input.format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE)
         TRY(demux_measure(v->input.path, &seconds));
     if (!(seconds > 0) || !isfinite(seconds))
