@@ -11,10 +11,25 @@ typedef enum product_backend { BACKEND_AUTO, BACKEND_OWN, BACKEND_CLBLAST } prod
 
 typedef struct compute_settings {
     const char *device;      /* see device_choose() */
-    const char *kernels_dir; /* read .cl files here instead of the embedded ones; NULL = embedded */
+    const char *kernels_dir; /* .cl and .clh files here take the place of the embedded ones of that name; NULL = embedded */
     const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = no cache */
     product_backend backend;
 } compute_settings;
+
+/* What compute_pace() knows. A chunk is the launches between two markers. */
+typedef struct compute_throttle {
+    double cautious_flop_per_second; /* estimated from the device's units and clock */
+    double flop_per_second;          /* measured and smoothed; starts as the estimate */
+    double chunk_flop;               /* enqueued since the last marker */
+    double chunk_since;              /* when its first launch was enqueued, in seconds of the monotonic clock */
+    int chunk_launches;
+    int launch_limit;                /* launches per chunk: small at first, adapted to what launches take */
+    int cold_programs;               /* programs whose kernels a driver may still have to specialise, see program_store() */
+    bool measured;                   /* has a chunk been timed yet? */
+    cl_event pending;                /* marker after the chunk in flight, or NULL */
+    double pending_flop, pending_since;
+    int pending_launches;
+} compute_throttle;
 
 typedef struct compute {
     arena *memory;
@@ -22,34 +37,42 @@ typedef struct compute {
     cl_context context;
     cl_command_queue queue; /* in order */
     compute_settings settings;
-    /* throttle, see compute_pace() */
-    double flop_per_second; /* measured, starts as a cautious estimate from the device's units and clock */
-    double chunk_flop;      /* enqueued since the last marker */
-    double pending_flop;    /* of the chunk before it, still in flight */
-    cl_event pending;       /* marker after that chunk, or NULL */
-    double pending_since;
+    const char *cache_folder; /* for program binaries, checked; NULL = no cache */
+    compute_throttle throttle;
 } compute;
 
+/* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder. LORIS_ERROR_DEVICE: see
+ * device_choose(); or the device is not available, has no compiler, or its driver fails. */
 loris_status compute_open(compute **out, const compute_settings *settings);
 void compute_close(compute *c); /* NULL is allowed */
 
 /* Turns an OpenCL error into a status with call, node, device and a hint (out of memory, lost device, ...). CL_SUCCESS gives
- * LORIS_OK. `node` names the network's node or is NULL. */
+ * LORIS_OK, CL_OUT_OF_HOST_MEMORY LORIS_ERROR_MEMORY, anything else LORIS_ERROR_DEVICE. `node` names the network's node or is
+ * NULL. */
 loris_status compute_check(const compute *c, cl_int error, const char *call, const char *node);
 
-const char *compute_error_name(cl_int error); /* "CL_OUT_OF_RESOURCES" */
+const char *compute_error_name(cl_int error); /* "CL_OUT_OF_RESOURCES"; "unknown error" for codes OpenCL does not define */
 
-/* Buffers. `what` names the buffer in errors. Writing and reading block. */
+/* Buffers. `what` names the buffer in errors. Writing and reading block; they go in pieces, between which cancelling is
+ * noticed (LORIS_CANCELLED). `initial`, when not NULL, is `bytes` long and copied. */
 loris_status buffer_new(compute *c, cl_mem *out, size_t bytes, const void *initial, const char *what);
 void buffer_free(cl_mem *buffer);
 loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *data, size_t bytes, const char *what);
 loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what);
 
 /* Called before each enqueue with the work about to be enqueued: returns LORIS_CANCELLED when asked to stop, and waits so that
- * at most about 200 ms of work is in flight (two chunks of about 80 ms at the measured speed). */
+ * at most about 200 ms of work is in flight: the chunk being enqueued and the one before it, about 80 ms each at the measured
+ * speed. The first chunk is an eighth of that. A chunk also ends after a number of launches that adapts to their duration, and
+ * after 4 while a program's kernels are new, because drivers may compile at a kernel's first launch. After LORIS_CANCELLED or a
+ * failure the queue stays usable; call compute_finish() before releasing what the launches use.
+ * `flop` stands for time: count what moves memory rather than computes with compute_work(). */
 loris_status compute_pace(compute *c, double flop, const char *node);
 
-/* Waits until everything enqueued is done; reports asynchronous failures. */
+/* The FLOP that take about as long as a launch of this cost: moving a byte takes about as long as 8 FLOP on today's CPUs and
+ * GPUs. */
+double compute_work(double flop, double bytes);
+
+/* Waits until everything enqueued is done, cancelled or not (that is at most the work in flight); reports asynchronous failures. */
 loris_status compute_finish(compute *c, const char *node);
 
 /* FLOP that take about 80 ms here: one launch should not exceed it (see plan's splitting by rows). */

@@ -12,7 +12,8 @@ typedef struct device {
     cl_platform_id platform;
     cl_device_id id;
     cl_device_type type;
-    const char *name, *vendor, *platform_name, *version, *driver, *extensions; /* trimmed, printable */
+    /* trimmed, printable; `version` is the device's ("OpenCL 3.0 PoCL HSTR: ...") */
+    const char *name, *vendor, *platform_name, *platform_version, *version, *driver, *extensions;
     cl_uint compute_units, clock_mhz, vendor_id;
     size_t max_work_group;    /* CL_DEVICE_MAX_WORK_GROUP_SIZE */
     size_t max_work_item[3];  /* CL_DEVICE_MAX_WORK_ITEM_SIZES */
@@ -28,9 +29,14 @@ typedef struct device {
 loris_status device_list(const device **list, int *count, arena *a);
 
 /* Picks by `wanted`: NULL = the best (GPU before accelerator before CPU, then compute_units * clock_mhz); digits = the index;
- * otherwise a case-insensitive part of "name (platform)". LORIS_ERROR_DEVICE: none at all (the hint names the package to
- * install for AMD, Intel, NVIDIA and CPU), out of range, no match or several (the message lists the candidates). */
+ * otherwise a case-insensitive part of "name (platform)", where a whole device name wins over parts of others ("RTX 3070" beside
+ * "RTX 3070 Ti"). LORIS_ERROR_DEVICE: none at all (the hint names the package to install for AMD, Intel, NVIDIA and CPU), out
+ * of range, no match or several (the message lists the candidates). The best lacks nothing; an index or a name may pick a
+ * device that device_lacks() something, which compute_open() then refuses. */
 loris_status device_choose(const device *list, int count, const char *wanted, int *index);
+
+/* Why this device cannot be used ("has no compiler", "its version of OpenCL is too old: 1.2 is needed"), or NULL. */
+const char *device_lacks(const device *d);
 
 const char *device_type_name(cl_device_type type); /* "GPU", "CPU", "accelerator", "device" */
 

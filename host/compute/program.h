@@ -1,7 +1,7 @@
 /* One OpenCL program assembled from sections: a .cl file together with the macros it is specialised by. Each section's
  * kernels and helper functions get a suffix, so that one program can hold many specialisations of a file:
  *
- *     #include nothing: common.clh is put before the first section, once
+ *     #include nothing: common.clh is put before the first section, once; macros a file defines itself end with its section
  *     KERNEL(group_norm)(...)   expands to   kernel void group_norm_3(...)
  *     static float NAME(mean)(...)                static float mean_3(...)
  *
@@ -14,7 +14,7 @@
 typedef struct program program;
 
 loris_status program_new(program **out, compute *c);
-void program_free(program *p);
+void program_free(program *p); /* NULL is allowed; before compute_close() */
 
 /* Adds kernels/<file>.cl specialised by `defines`, for instance "ACTIVATION=1 TILE=16" (blank-separated NAME=VALUE), unless
  * the same section is there already. *section receives its number. LORIS_ERROR_INTERNAL: no such file. */
@@ -24,10 +24,12 @@ loris_status program_section(program *p, const char *file, const char *defines, 
  * LORIS_LOG_DEBUG. */
 loris_status program_build(program *p);
 
-/* The kernel `name` of `section` in the built program. */
+/* The kernel `name` of `section` in the built program: a new object each time (arguments of its own), which the caller
+ * releases. */
 loris_status program_kernel(program *p, int section, const char *name, cl_kernel *out);
 
-/* Stores the binary in the cache. Call after the first launches: some drivers specialise at launch. Failing to store is a
+/* Stores the binary in the cache. Call once every kernel was launched for the first time: some drivers specialise at launch. Until
+ * then compute_pace() keeps chunks short, because launches may compile; so call it even without a cache. Waits for the queue. Failing to store is a
  * warning, never an error. Does nothing when the program came from the cache unchanged. */
 void program_store(program *p);
 

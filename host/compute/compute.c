@@ -1,0 +1,146 @@
+#include "compute/compute.h"
+
+#include "compute/cache.h"
+#include "compute/pace.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* ---- opening --------------------------------------------------------------------------------------------------------- */
+
+/* Drivers tell more here than their error codes do. May be called from any of their threads. */
+static void CL_CALLBACK driver_notice(const char *message, const void *data, size_t size, void *user) {
+    (void)data;
+    (void)size;
+    (void)user;
+    log_message(LORIS_LOG_DEBUG, "OpenCL driver: %s", message ? message : "");
+}
+
+static loris_status copy_settings(compute *c, const compute_settings *settings) {
+    c->settings = *settings;
+    c->settings.device = arena_strdup(c->memory, settings->device);
+    c->settings.kernels_dir = arena_strdup(c->memory, settings->kernels_dir);
+    c->settings.cache_dir = arena_strdup(c->memory, settings->cache_dir);
+    if (arena_failed(c->memory))
+        return fail_memory("settings of a device");
+    struct stat info;
+    if (settings->kernels_dir && (stat(settings->kernels_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
+        return fail(LORIS_ERROR_ARGUMENT, "give a folder with .cl files", "kernels in %s: not a folder", settings->kernels_dir);
+    return LORIS_OK;
+}
+
+static loris_status open_device(compute *c) {
+    const device *list;
+    int count, index;
+    TRY(device_list(&list, &count, c->memory));
+    TRY(device_choose(list, count, c->settings.device, &index));
+    c->dev = list[index];
+    const char *missing = device_lacks(&c->dev);
+    if (missing)
+        return fail(LORIS_ERROR_DEVICE, "choose another device ('loris-cl devices' lists them)", "device %d: %s: %s",
+                    index, c->dev.name, missing);
+
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)c->dev.platform, 0};
+    cl_int error;
+    c->context = clCreateContext(properties, 1, &c->dev.id, driver_notice, NULL, &error);
+    TRY(compute_check(c, error, "clCreateContext", NULL));
+    c->queue = clCreateCommandQueue(c->context, c->dev.id, 0, &error);
+    TRY(compute_check(c, error, "clCreateCommandQueue", NULL));
+    pace_begin(c);
+    c->cache_folder = cache_folder(c->memory, c->settings.cache_dir);
+    log_message(LORIS_LOG_DEBUG, "device %d: %s, %s (%s, driver %s)", c->dev.index, device_type_name(c->dev.type), c->dev.name,
+                c->dev.platform_name, c->dev.driver);
+    return LORIS_OK;
+}
+
+loris_status compute_open(compute **out, const compute_settings *settings) {
+    static const compute_settings defaults;
+    *out = NULL;
+    compute *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail_memory("device");
+    loris_status status = LORIS_OK;
+    c->memory = arena_new();
+    if (!c->memory) {
+        status = fail_memory("device");
+        goto done;
+    }
+    TRY_GOTO(copy_settings(c, settings ? settings : &defaults));
+    TRY_GOTO(open_device(c));
+    *out = c;
+done:
+    if (status != LORIS_OK)
+        compute_close(c);
+    return status;
+}
+
+void compute_close(compute *c) {
+    if (!c)
+        return;
+    if (c->queue) {
+        compute_finish(c, NULL);
+        clReleaseCommandQueue(c->queue);
+    }
+    if (c->context)
+        clReleaseContext(c->context);
+    arena_free(c->memory);
+    free(c);
+}
+
+/* ---- buffers --------------------------------------------------------------------------------------------------------- */
+
+/* Transfers go in pieces that take some 20 ms even over a slow link, so that cancelling never waits for gigabytes. */
+static const size_t transfer_piece = (size_t)32 << 20;
+
+loris_status buffer_new(compute *c, cl_mem *out, size_t bytes, const void *initial, const char *what) {
+    *out = NULL;
+    if (bytes == 0)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "buffer of 0 bytes: %s", what);
+    cl_int error;
+    cl_mem buffer = clCreateBuffer(c->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+    if (error != CL_SUCCESS) {
+        loris_status status = compute_check(c, error, "clCreateBuffer", what);
+        return fail_in(status, "%.1f MB (the device allows %.1f MB in one buffer, has %.1f MB)", (double)bytes / 1e6,
+                       (double)c->dev.max_alloc / 1e6, (double)c->dev.global_memory / 1e6);
+    }
+    loris_status status = initial ? buffer_write(c, buffer, 0, initial, bytes, what) : LORIS_OK;
+    if (status != LORIS_OK) {
+        clReleaseMemObject(buffer);
+        return status;
+    }
+    *out = buffer;
+    return LORIS_OK;
+}
+
+void buffer_free(cl_mem *buffer) {
+    if (*buffer)
+        clReleaseMemObject(*buffer);
+    *buffer = NULL;
+}
+
+loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *data, size_t bytes, const char *what) {
+    const uint8_t *from = data;
+    for (size_t done = 0; done < bytes;) {
+        TRY(check_cancelled());
+        size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
+        cl_int error = clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL, NULL);
+        TRY(compute_check(c, error, "clEnqueueWriteBuffer", what));
+        TRY(pace_drained(c, what));
+        done += piece;
+    }
+    return LORIS_OK;
+}
+
+loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what) {
+    uint8_t *to = data;
+    for (size_t done = 0; done < bytes;) {
+        TRY(check_cancelled());
+        size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
+        cl_int error = clEnqueueReadBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, to + done, 0, NULL, NULL);
+        TRY(compute_check(c, error, "clEnqueueReadBuffer", what));
+        TRY(pace_drained(c, what));
+        done += piece;
+    }
+    return LORIS_OK;
+}
