@@ -216,6 +216,11 @@ bool has(net *n, const char *name) {
     return weights_find(n->weights, full) != NULL;
 }
 
+int net_weight_rank(net *n, const char *name) {
+    const weight_entry *e = net_failed(n) ? NULL : find_weight(n, name);
+    return e ? e->source->rank : 0;
+}
+
 static void dims_text(char *out, size_t size, int rank, const int64_t *dim) {
     size_t at = (size_t)snprintf(out, size, "[");
     for (int i = 0; i < rank && at < size; i++)
