@@ -208,16 +208,20 @@ static void full_name(const net *n, const char *name, char full[2 * SCOPE_MAX]) 
     snprintf(full, 2 * SCOPE_MAX, "%s%s", n->scope, name);
 }
 
-bool has(net *n, const char *name) {
+static const weight_entry *find_weight(const net *n, const char *name) {
     char full[2 * SCOPE_MAX];
     if (net_failed(n) || !n->weights)
-        return false;
+        return NULL;
     full_name(n, name, full);
-    return weights_find(n->weights, full) != NULL;
+    return weights_find(n->weights, full);
+}
+
+bool has(net *n, const char *name) {
+    return find_weight(n, name) != NULL;
 }
 
 int net_weight_rank(net *n, const char *name) {
-    const weight_entry *e = net_failed(n) ? NULL : find_weight(n, name);
+    const weight_entry *e = find_weight(n, name);
     return e ? e->source->rank : 0;
 }
 
