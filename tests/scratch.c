@@ -1,63 +1,59 @@
 #include "scratch.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compare.h"
+#include "core/arena.h"
 
-static char folder[] = "scratch-XXXXXX";
+static arena *memory;
+static char *folder;
 
 int scratch_setup(void **state) {
     (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    const char *parent = getenv("TMPDIR");
+    memory = arena_new();
+    folder = arena_printf(memory, "%s/loris-test-XXXXXX", parent && parent[0] ? parent : P_tmpdir);
+    return folder && mkdtemp(folder) ? 0 : -1;
 }
 
-static size_t each_entry(void (*act)(const char *path)) {
-    size_t count = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        count++;
-        if (act)
-            act(scratch(e->d_name));
-    }
-    if (d)
-        closedir(d);
-    return count;
-}
-
-static void remove_entry(const char *path) {
-    if (unlink(path) != 0)
-        rmdir(path);
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place) {
+    (void)info;
+    (void)type;
+    (void)place;
+    return remove(path);
 }
 
 int scratch_teardown(void **state) {
     (void)state;
-    each_entry(remove_entry);
-    return rmdir(folder);
-}
-
-size_t scratch_count(void) {
-    return each_entry(NULL);
+    int failed = nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    arena_free(memory);
+    memory = NULL;
+    folder = NULL;
+    return failed;
 }
 
 const char *scratch(const char *name) {
-    static char path[8][512];
-    static unsigned next;
-    char *out = path[next++ % 8];
-    snprintf(out, sizeof path[0], "%s/%s", folder, name);
-    return out;
+    const char *path = name[0] ? arena_printf(memory, "%s/%s", folder, name) : folder;
+    assert_non_null(path);
+    return path;
 }
 
 void scratch_write(const char *path, const void *data, size_t size) {
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, size, f), size);
+    if (size)
+        assert_int_equal(fwrite(data, 1, size, f), size);
     assert_int_equal(fclose(f), 0);
+}
+
+const char *scratch_file(const char *name, const void *data, size_t size) {
+    const char *path = scratch(name);
+    scratch_write(path, data, size);
+    return path;
 }
 
 void *scratch_read(const char *path, size_t *size) {
@@ -71,4 +67,18 @@ void *scratch_read(const char *path, size_t *size) {
     assert_int_equal(fread(data, 1, *size, f), *size);
     fclose(f);
     return data;
+}
+
+size_t scratch_count(void) {
+    return scratch_entries(folder);
+}
+
+size_t scratch_entries(const char *path) {
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    size_t count = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        count += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(d);
+    return count;
 }

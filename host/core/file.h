@@ -44,6 +44,6 @@ loris_status file_write(const char *path, const void *data, size_t size);
 /* Makes a folder and its parents, each with `mode` when new. */
 loris_status folder_make(const char *path, unsigned mode);
 
-bool file_exists(const char *path);
+bool file_exists(const char *path); /* a file or folder of that name */
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pthread.h>
@@ -24,19 +25,43 @@ static void make_printable(char *text) {
     }
 }
 
-/* A text cut in the middle of a UTF-8 character loses the incomplete character. `length` is that of the text in full. */
-static void drop_cut_character(char *text, int length) {
-    if (length < ERROR_MESSAGE_MAX)
-        return;
-    size_t end = strlen(text), start = end;
-    while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0)
-        return;
-    unsigned char lead = (unsigned char)text[start - 1];
-    size_t needed = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
-    if (end - start < needed)
-        text[start - 1] = '\0';
+/* Does `c` continue a UTF-8 character? Before it is no place to cut. */
+static bool is_continuation(char c) {
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Copies `text`. One that is too long loses its middle, between UTF-8 characters: a long path or a quoted name must not push
+ * out the reason that stands behind it. */
+static void copy_message(char out[ERROR_MESSAGE_MAX], const char *text) {
+    static const char gap[] = " ... ";
+    size_t length = strlen(text);
+    if (length < ERROR_MESSAGE_MAX) {
+        memcpy(out, text, length + 1);
+    } else {
+        size_t head = ERROR_MESSAGE_MAX / 2, tail = ERROR_MESSAGE_MAX - sizeof gap - head;
+        while (head > 0 && is_continuation(text[head]))
+            head--;
+        while (tail > 0 && is_continuation(text[length - tail]))
+            tail--;
+        memcpy(out, text, head);
+        memcpy(out + head, gap, sizeof gap - 1);
+        memcpy(out + head + sizeof gap - 1, text + length - tail, tail + 1);
+    }
+    make_printable(out);
+}
+
+/* Formats on the stack where it fits: running out of memory is reported here too. */
+static void format_message(char out[ERROR_MESSAGE_MAX], const char *format, va_list arguments) {
+    char formatted[2 * ERROR_MESSAGE_MAX];
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(formatted, sizeof formatted, format, arguments);
+    char *whole = length >= (int)sizeof formatted ? malloc((size_t)length + 1) : NULL;
+    if (whole)
+        vsnprintf(whole, (size_t)length + 1, format, again);
+    va_end(again);
+    copy_message(out, whole ? whole : length >= 0 ? formatted : "");
+    free(whole);
 }
 
 loris_status fail(loris_status status, const char *hint, const char *format, ...) {
@@ -44,29 +69,21 @@ loris_status fail(loris_status status, const char *hint, const char *format, ...
     error_record record = {.status = status};
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(record.message, sizeof record.message, format, arguments);
+    format_message(record.message, format, arguments);
     va_end(arguments);
-    drop_cut_character(record.message, length);
-    length = snprintf(record.hint, sizeof record.hint, "%s", hint ? hint : "");
-    drop_cut_character(record.hint, length);
-    make_printable(record.message);
-    make_printable(record.hint);
+    copy_message(record.hint, hint ? hint : "");
     last_error = record;
     return status;
 }
 
 loris_status fail_in(loris_status status, const char *format, ...) {
-    char prefixed[ERROR_MESSAGE_MAX];
+    char prefix[ERROR_MESSAGE_MAX], prefixed[2 * ERROR_MESSAGE_MAX + 2];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(prefixed, sizeof prefixed, format, arguments);
+    format_message(prefix, format, arguments);
     va_end(arguments);
-    drop_cut_character(prefixed, length);
-    size_t used = strlen(prefixed);
-    length = snprintf(prefixed + used, sizeof prefixed - used, ": %s", last_error.message);
-    drop_cut_character(prefixed, (int)used + length);
-    make_printable(prefixed);
-    memcpy(last_error.message, prefixed, sizeof prefixed);
+    snprintf(prefixed, sizeof prefixed, "%s: %s", prefix, last_error.message);
+    copy_message(last_error.message, prefixed);
     last_error.status = status;
     return status;
 }
@@ -121,10 +138,8 @@ void log_message(loris_level level, const char *format, ...) {
     char message[ERROR_MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    format_message(message, format, arguments);
     va_end(arguments);
-    drop_cut_character(message, length);
-    make_printable(message);
     function(user, level, message);
 }
 

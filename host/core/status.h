@@ -23,7 +23,7 @@ typedef struct error_record {
 } error_record;
 
 /* Records the message and hint (NULL = none) for this thread and returns `status`. Control characters in the text (it may
- * quote a hostile file) are replaced by '?'. */
+ * quote a hostile file) are replaced by '?'; a text that is too long loses its middle. */
 loris_status fail(loris_status status, const char *hint, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "prefix: " before this thread's message; returns `status` unchanged, so: return fail_in(status, "stage %s", name). */
