@@ -25,7 +25,8 @@ void temporary_remove(const char *folder) {
     assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-void temporary_write(const char *folder, const char *name, const void *data, size_t size, char path[TEMPORARY_PATH_MAX]) {
+void temporary_write(const char *folder, const char *name, const void *data, size_t size,
+                     char path[TEMPORARY_PATH_MAX]) {
     char full[TEMPORARY_PATH_MAX];
     int length = snprintf(full, sizeof full, "%s/%s", folder, name);
     assert_true(length > 0 && length < (int)sizeof full);

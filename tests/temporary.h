@@ -13,6 +13,7 @@ void temporary_make(char folder[TEMPORARY_PATH_MAX]);
 void temporary_remove(const char *folder);
 
 /* Writes folder/name; the path goes to `path` when that is not NULL. */
-void temporary_write(const char *folder, const char *name, const void *data, size_t size, char path[TEMPORARY_PATH_MAX]);
+void temporary_write(const char *folder, const char *name, const void *data, size_t size,
+                     char path[TEMPORARY_PATH_MAX]);
 
 #endif

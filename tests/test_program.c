@@ -16,9 +16,10 @@
 #include "messages.h"
 #include "temporary.h"
 
-/* ---- a device, a folder of kernels, a folder for binaries ------------------------------------------------------------ */
+/* ---- a device, a folder of kernels, a folder for binaries -------------------------------------------------------- */
 
-/* A macro and a helper of the file's own, so that two sections of it clash unless each gets its suffix and loses its macros. */
+/* A macro and a helper of the file's own, so that two sections of it clash unless each gets its suffix and loses its
+ * macros. */
 static const char scale_source[] = "#define TIMES(x) ((x) * FACTOR)\n"
                                    "#if FACTOR > 2\n"
                                    "#  define EXTRA 0.5f\n"
@@ -115,7 +116,7 @@ static int cached(const place *at, char path[TEMPORARY_PATH_MAX]) {
     return count;
 }
 
-/* ---- sections -------------------------------------------------------------------------------------------------------- */
+/* ---- sections ---------------------------------------------------------------------------------------------------- */
 
 static void sections_of_one_file_do_not_clash(void **state) {
     (void)state;
@@ -207,7 +208,7 @@ static void files_in_kernels_dir_take_the_embedded_ones_place(void **state) {
     end(at);
 }
 
-/* ---- the cache ------------------------------------------------------------------------------------------------------- */
+/* ---- the cache --------------------------------------------------------------------------------------------------- */
 
 static void a_stored_program_is_loaded(void **state) {
     (void)state;

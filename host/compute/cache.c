@@ -12,7 +12,8 @@
 #include "core/file.h"
 #include "core/sha256.h"
 
-/* A file: magic, SHA-256 of key and payload, payload. With the key in the digest a renamed file does not pass for another. */
+/* A file: magic, SHA-256 of key and payload, payload. With the key in the digest a renamed file does not pass for
+ * another. */
 static const char magic[8] = {'L', 'O', 'R', 'I', 'S', 'B', 'I', 'N'};
 enum { DIGEST_BYTES = 32, HEADER_BYTES = sizeof magic + DIGEST_BYTES, KEY_DIGITS = 64 };
 static const char suffix[] = ".bin";
@@ -20,7 +21,7 @@ static const size_t payload_limit = (size_t)128 << 20;
 static const uint64_t folder_limit = (uint64_t)256 << 20;
 static const time_t abandoned_seconds = 3600; /* no write takes longer */
 
-/* ---- the folder ------------------------------------------------------------------------------------------------------ */
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 static char *default_folder(arena *a) {
     const char *base = getenv("XDG_CACHE_HOME");
@@ -54,7 +55,7 @@ const char *cache_folder(arena *a, const char *wanted) {
     return NULL;
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 static char *entry_path(const char *folder, const char *key) {
     size_t size = strlen(folder) + 1 + strlen(key) + sizeof suffix;
@@ -128,7 +129,7 @@ void cache_remove(const char *folder, const char *key) {
     free(path);
 }
 
-/* ---- keeping the folder small ---------------------------------------------------------------------------------------- */
+/* ---- keeping the folder small ------------------------------------------------------------------------------------ */
 
 typedef struct entry {
     char name[KEY_DIGITS + sizeof suffix];
@@ -147,7 +148,8 @@ static int by_time_used(const void *a, const void *b) {
     return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
 }
 
-/* Lists the entries of the open folder in a new block, and removes abandoned temporaries (".KEY.XXXXXX.bin") on the way. */
+/* Lists the entries of the open folder in a new block, and removes abandoned temporaries (".KEY.XXXXXX.bin") on the
+ * way. */
 static entry *list_entries(DIR *dir, size_t *count) {
     entry *list = NULL;
     size_t capacity = 0;
@@ -156,7 +158,8 @@ static entry *list_entries(DIR *dir, size_t *count) {
         struct stat info;
         bool temporary = d->d_name[0] == '.' && starts_with_key(d->d_name + 1);
         bool own = starts_with_key(d->d_name) && strcmp(d->d_name + KEY_DIGITS, suffix) == 0;
-        if ((!temporary && !own) || fstatat(dirfd(dir), d->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+        if ((!temporary && !own) || fstatat(dirfd(dir), d->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(info.st_mode))
             continue;
         if (temporary) {
             if (time(NULL) - info.st_mtime > abandoned_seconds)

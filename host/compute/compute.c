@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* ---- opening --------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 /* Drivers tell more here than their error codes do. May be called from any of their threads. */
 static void CL_CALLBACK driver_notice(const char *message, const void *data, size_t size, void *user) {
@@ -26,7 +26,8 @@ static loris_status copy_settings(compute *c, const compute_settings *settings) 
         return fail_memory("settings of a device");
     struct stat info;
     if (settings->kernels_dir && (stat(settings->kernels_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
-        return fail(LORIS_ERROR_ARGUMENT, "give a folder with .cl files", "kernels in %s: not a folder", settings->kernels_dir);
+        return fail(LORIS_ERROR_ARGUMENT, "give a folder with .cl files", "kernels in %s: not a folder",
+                    settings->kernels_dir);
     return LORIS_OK;
 }
 
@@ -49,8 +50,8 @@ static loris_status open_device(compute *c) {
     TRY(compute_check(c, error, "clCreateCommandQueue", NULL));
     pace_begin(c);
     c->cache_folder = cache_folder(c->memory, c->settings.cache_dir);
-    log_message(LORIS_LOG_DEBUG, "device %d: %s, %s (%s, driver %s)", c->dev.index, device_type_name(c->dev.type), c->dev.name,
-                c->dev.platform_name, c->dev.driver);
+    log_message(LORIS_LOG_DEBUG, "device %d: %s, %s (%s, driver %s)", c->dev.index, device_type_name(c->dev.type),
+                c->dev.name, c->dev.platform_name, c->dev.driver);
     return LORIS_OK;
 }
 
@@ -88,7 +89,7 @@ void compute_close(compute *c) {
     free(c);
 }
 
-/* ---- buffers --------------------------------------------------------------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
 
 /* Transfers go in pieces that take some 20 ms even over a slow link, so that cancelling never waits for gigabytes. */
 static const size_t transfer_piece = (size_t)32 << 20;
@@ -124,7 +125,8 @@ loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *
     for (size_t done = 0; done < bytes;) {
         TRY(check_cancelled());
         size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
-        cl_int error = clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL, NULL);
+        cl_int error =
+            clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL, NULL);
         TRY(compute_check(c, error, "clEnqueueWriteBuffer", what));
         TRY(pace_drained(c, what));
         done += piece;

@@ -11,8 +11,8 @@ typedef enum product_backend { BACKEND_AUTO, BACKEND_OWN, BACKEND_CLBLAST } prod
 
 typedef struct compute_settings {
     const char *device;      /* see device_choose() */
-    const char *kernels_dir; /* .cl and .clh files here take the place of the embedded ones of that name; NULL = embedded */
-    const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = no cache */
+    const char *kernels_dir; /* its .cl and .clh files take the place of the embedded ones of that name; NULL = none */
+    const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = none */
     product_backend backend;
 } compute_settings;
 
@@ -23,10 +23,10 @@ typedef struct compute_throttle {
     double chunk_flop;               /* enqueued since the last marker */
     double chunk_since;              /* when its first launch was enqueued, in seconds of the monotonic clock */
     int chunk_launches;
-    int launch_limit;                /* launches per chunk: small at first, adapted to what launches take */
-    int cold_programs;               /* programs whose kernels a driver may still have to specialise, see program_store() */
-    bool measured;                   /* has a chunk been timed yet? */
-    cl_event pending;                /* marker after the chunk in flight, or NULL */
+    int launch_limit;  /* launches per chunk: small at first, adapted to what launches take */
+    int cold_programs; /* programs whose kernels a driver may still have to specialise, see program_store() */
+    bool measured;     /* has a chunk been timed yet? */
+    cl_event pending;  /* marker after the chunk in flight, or NULL */
     double pending_flop, pending_since;
     int pending_launches;
 } compute_throttle;
@@ -46,12 +46,12 @@ typedef struct compute {
 loris_status compute_open(compute **out, const compute_settings *settings);
 void compute_close(compute *c); /* NULL is allowed */
 
-/* Turns an OpenCL error into a status with call, node, device and a hint (out of memory, lost device, ...). CL_SUCCESS gives
- * LORIS_OK, CL_OUT_OF_HOST_MEMORY LORIS_ERROR_MEMORY, anything else LORIS_ERROR_DEVICE. `node` names the network's node or is
- * NULL. */
+/* Turns an OpenCL error into a status with call, node, device and a hint (out of memory, lost device, ...). CL_SUCCESS
+ * gives LORIS_OK, CL_OUT_OF_HOST_MEMORY LORIS_ERROR_MEMORY, anything else LORIS_ERROR_DEVICE. `node` names the
+ * network's node or is NULL. */
 loris_status compute_check(const compute *c, cl_int error, const char *call, const char *node);
 
-const char *compute_error_name(cl_int error); /* "CL_OUT_OF_RESOURCES"; "unknown error" for codes OpenCL does not define */
+const char *compute_error_name(cl_int error); /* "CL_OUT_OF_RESOURCES"; "unknown error" for any other number */
 
 /* Buffers. `what` names the buffer in errors. Writing and reading block; they go in pieces, between which cancelling is
  * noticed (LORIS_CANCELLED). `initial`, when not NULL, is `bytes` long and copied. */
@@ -60,19 +60,20 @@ void buffer_free(cl_mem *buffer);
 loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *data, size_t bytes, const char *what);
 loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what);
 
-/* Called before each enqueue with the work about to be enqueued: returns LORIS_CANCELLED when asked to stop, and waits so that
- * at most about 200 ms of work is in flight: the chunk being enqueued and the one before it, about 80 ms each at the measured
- * speed. The first chunk is an eighth of that. A chunk also ends after a number of launches that adapts to their duration, and
- * after 4 while a program's kernels are new, because drivers may compile at a kernel's first launch. After LORIS_CANCELLED or a
- * failure the queue stays usable; call compute_finish() before releasing what the launches use.
- * `flop` stands for time: count what moves memory rather than computes with compute_work(). */
+/* Called before each enqueue with the work about to be enqueued: returns LORIS_CANCELLED when asked to stop, and waits
+ * so that at most about 200 ms of work is in flight: the chunk being enqueued and the one before it, about 80 ms each
+ * at the measured speed. The first chunk is an eighth of that. A chunk also ends after a number of launches that adapts
+ * to their duration, and after 4 while a program's kernels are new, because drivers may compile at a kernel's first
+ * launch. After LORIS_CANCELLED or a failure the queue stays usable; call compute_finish() before releasing what the
+ * launches use. `flop` stands for time: count what rather moves memory by compute_work(). */
 loris_status compute_pace(compute *c, double flop, const char *node);
 
-/* The FLOP that take about as long as a launch of this cost: moving a byte takes about as long as 8 FLOP on today's CPUs and
- * GPUs. */
+/* The FLOP that take about as long as a launch of this cost: moving a byte takes about as long as 8 FLOP on today's
+ * CPUs and GPUs. */
 double compute_work(double flop, double bytes);
 
-/* Waits until everything enqueued is done, cancelled or not (that is at most the work in flight); reports asynchronous failures. */
+/* Waits until everything enqueued is done, cancelled or not (that is at most the work in flight); reports asynchronous
+ * failures. */
 loris_status compute_finish(compute *c, const char *node);
 
 /* FLOP that take about 80 ms here: one launch should not exceed it (see plan's splitting by rows). */

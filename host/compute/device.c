@@ -12,9 +12,10 @@
 
 enum { PLATFORM_NOT_FOUND_KHR = -1001 }; /* cl_khr_icd: the loader found no driver; absent from the core headers */
 
-/* ---- texts ----------------------------------------------------------------------------------------------------------- */
+/* ---- texts ------------------------------------------------------------------------------------------------------- */
 
-/* Drivers pad names with runs of blanks and are not to be trusted with a terminal: printable ASCII, single blanks, trimmed. */
+/* Drivers pad names with runs of blanks and are not to be trusted with a terminal: printable ASCII, single blanks,
+ * trimmed. */
 static void tidy(char *s) {
     char *out = s;
     for (const unsigned char *in = (const unsigned char *)s; *in; in++) {
@@ -62,7 +63,7 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* ---- enumeration ----------------------------------------------------------------------------------------------------- */
+/* ---- enumeration ------------------------------------------------------------------------------------------------- */
 
 /* Fills in everything but the index. False: the driver does not answer for this device. */
 static bool describe(device *d, cl_platform_id platform, cl_device_id id, arena *a) {
@@ -121,8 +122,8 @@ static bool describe(device *d, cl_platform_id platform, cl_device_id id, arena 
     return true;
 }
 
-/* Appends the platform's devices to list[0..*count), which has room for them. A platform that fails is left out: one broken
- * driver must not hide the devices of the others. */
+/* Appends the platform's devices to list[0..*count), which has room for them. A platform that fails is left out: one
+ * broken driver must not hide the devices of the others. */
 static void add_platform(cl_platform_id platform, cl_device_id *ids, cl_uint room, device *list, int *count, arena *a) {
     cl_uint found = 0;
     cl_int error = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, room, ids, &found);
@@ -136,7 +137,8 @@ static void add_platform(cl_platform_id platform, cl_device_id *ids, cl_uint roo
     for (cl_uint i = 0; i < found && i < room; i++) {
         device *d = &list[*count];
         if (!describe(d, platform, ids[i], a)) {
-            log_message(LORIS_LOG_WARNING, "a device of OpenCL platform \"%s\" is left out: its driver does not describe it",
+            log_message(LORIS_LOG_WARNING,
+                        "a device of OpenCL platform \"%s\" is left out: its driver does not describe it",
                         platform_text(platform, CL_PLATFORM_NAME, a));
             continue;
         }
@@ -181,10 +183,11 @@ loris_status device_list(const device **list, int *count, arena *a) {
     return LORIS_OK;
 }
 
-/* ---- choosing -------------------------------------------------------------------------------------------------------- */
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 static const char install_hint[] =
-    "install an OpenCL driver. Debian and Ubuntu packages: mesa-opencl-icd or rocm-opencl-icd for AMD, intel-opencl-icd for "
+    "install an OpenCL driver. Debian and Ubuntu packages: mesa-opencl-icd or rocm-opencl-icd for AMD, "
+    "intel-opencl-icd for "
     "Intel GPUs, nvidia-opencl-icd or NVIDIA's own driver for NVIDIA, pocl-opencl-icd for any CPU";
 
 const char *device_lacks(const device *d) {
@@ -218,7 +221,8 @@ static loris_status choose_best(const device *list, int count, int *index) {
             best = i;
     }
     if (best < 0)
-        return fail(LORIS_ERROR_DEVICE, install_hint, "none of the %d OpenCL devices is available, has a compiler and OpenCL 1.2", count);
+        return fail(LORIS_ERROR_DEVICE, install_hint,
+                    "none of the %d OpenCL devices is available, has a compiler and OpenCL 1.2", count);
     *index = best;
     return LORIS_OK;
 }
@@ -227,8 +231,8 @@ static loris_status choose_index(int count, const char *digits, int *index) {
     char *end;
     unsigned long long wanted = strtoull(digits, &end, 10); /* ULLONG_MAX beyond its range */
     if (wanted >= (unsigned long long)count)
-        return fail(LORIS_ERROR_DEVICE, "'loris-cl devices' lists them", "device %.40s: there %s %d, numbered from 0", digits,
-                    count == 1 ? "is only" : "are only", count);
+        return fail(LORIS_ERROR_DEVICE, "'loris-cl devices' lists them", "device %.40s: there %s %d, numbered from 0",
+                    digits, count == 1 ? "is only" : "are only", count);
     *index = (int)wanted;
     return LORIS_OK;
 }
@@ -274,11 +278,13 @@ static loris_status choose_name(const device *list, int count, const char *wante
     } else if (exact == 1 || matches == 1) {
         *index = exact == 1 ? last_exact : last;
     } else if (matches == 0) {
-        status = fail(LORIS_ERROR_DEVICE, "give a device's number or a part of its name", "no OpenCL device is named \"%.80s\"; "
-                      "there are %s", wanted, candidates.data);
-    } else {
-        status = fail(LORIS_ERROR_DEVICE, "give the number or more of the name", "\"%.80s\" may be any of these OpenCL devices: %s",
+        status = fail(LORIS_ERROR_DEVICE, "give a device's number or a part of its name",
+                      "no OpenCL device is named \"%.80s\"; "
+                      "there are %s",
                       wanted, candidates.data);
+    } else {
+        status = fail(LORIS_ERROR_DEVICE, "give the number or more of the name",
+                      "\"%.80s\" may be any of these OpenCL devices: %s", wanted, candidates.data);
     }
     text_free(&candidates);
     arena_free(a);

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#define CODE(name) {name, #name}
+#define CODE(name)                                                                                                     \
+    { name, #name }
 
 static const struct {
     cl_int code;
@@ -83,17 +84,20 @@ static const char *hint_for(cl_int error) {
     switch (error) {
     case CL_MEM_OBJECT_ALLOCATION_FAILURE:
     case CL_INVALID_BUFFER_SIZE:
-        return "the device's memory is full or the piece too large for it: close other programs that use the device, work on a "
+        return "the device's memory is full or the piece too large for it: close other programs that use the device, "
+               "work on a "
                "shorter piece, or choose another device";
     case CL_OUT_OF_RESOURCES:
-        return "the device ran out of memory or registers, or its driver stopped a launch: close other programs that use the "
+        return "the device ran out of memory or registers, or its driver stopped a launch: close other programs that "
+               "use the "
                "device, or choose another device; 'loris-cl verify' checks this one";
     case CL_OUT_OF_HOST_MEMORY:
         return "close other programs or work on a shorter piece";
     case CL_INVALID_WORK_GROUP_SIZE:
     case CL_INVALID_WORK_ITEM_SIZE:
     case CL_INVALID_GLOBAL_WORK_SIZE:
-        return "the device does not accept a kernel's work-group size: choose another device, and please report this one";
+        return "the device does not accept a kernel's work-group size: choose another device, and please report this "
+               "one";
     case CL_DEVICE_NOT_AVAILABLE:
         return "is the device in use exclusively or switched off? choose another device ('loris-cl devices')";
     case CL_COMPILER_NOT_AVAILABLE:
@@ -102,7 +106,8 @@ static const char *hint_for(cl_int error) {
     case CL_INVALID_CONTEXT:
     case CL_INVALID_DEVICE:
     case CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST:
-        return "the device was lost, perhaps to a crash or reset of its driver (see the system's log): try again, or choose "
+        return "the device was lost, perhaps to a crash or reset of its driver (see the system's log): try again, or "
+               "choose "
                "another device";
     case CL_BUILD_PROGRAM_FAILURE:
     case CL_INVALID_BINARY:

@@ -1,5 +1,5 @@
-/* Keeps the work in flight short, so that every run can be cancelled and a desktop that shares the GPU stays usable, without
- * letting the device run dry: while one chunk of launches runs, the next is being enqueued. */
+/* Keeps the work in flight short, so that every run can be cancelled and a desktop that shares the GPU stays usable,
+ * without letting the device run dry: while one chunk of launches runs, the next is being enqueued. */
 #include "compute/pace.h"
 
 #include <math.h>
@@ -11,7 +11,8 @@ static const double first_chunk = 0.125; /* of the estimated speed's chunk: the 
 
 enum {
     FIRST_LAUNCHES = 8,
-    COLD_LAUNCHES = 4, /* a launch that compiles takes some 50 ms on PoCL: two chunks of these stay under half a second */
+    COLD_LAUNCHES =
+        4, /* a launch that compiles takes some 50 ms on PoCL: two chunks of these stay under half a second */
     MOST_LAUNCHES = 1024
 };
 
@@ -21,9 +22,9 @@ static double seconds_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Cautious: a quarter of one multiply-add per vector lane and cycle on CPUs, 4 FLOP per compute unit and cycle elsewhere (an
- * Intel GPU's unit has 8 lanes, those of AMD and NVIDIA 64 to 128). Too low an estimate costs a few small chunks, too high a
- * one delays cancelling. */
+/* Cautious: a quarter of one multiply-add per vector lane and cycle on CPUs, 4 FLOP per compute unit and cycle
+ * elsewhere (an Intel GPU's unit has 8 lanes, those of AMD and NVIDIA 64 to 128). Too low an estimate costs a few small
+ * chunks, too high a one delays cancelling. */
 static double estimate_speed(const device *d) {
     double clock = 1e6 * (d->clock_mhz ? d->clock_mhz : 1000);
     double per_cycle = d->type & CL_DEVICE_TYPE_CPU ? 0.25 * d->float_width : 4.0;
@@ -32,8 +33,8 @@ static double estimate_speed(const device *d) {
 
 void pace_begin(compute *c) {
     double speed = estimate_speed(&c->dev);
-    c->throttle = (compute_throttle){
-        .cautious_flop_per_second = speed, .flop_per_second = speed, .launch_limit = FIRST_LAUNCHES};
+    c->throttle =
+        (compute_throttle){.cautious_flop_per_second = speed, .flop_per_second = speed, .launch_limit = FIRST_LAUNCHES};
 }
 
 /* A launch that failed after it was enqueued; which one it was, OpenCL does not say. */
@@ -47,8 +48,8 @@ static loris_status check_event(const compute *c, cl_event event, bool *complete
     return state < 0 ? compute_check(c, state, what, NULL) : LORIS_OK;
 }
 
-/* Polls, with pauses of at most 2 ms: clWaitForEvents() could not be interrupted. The next chunk is in the queue meanwhile, so
- * the pauses cost the device nothing. */
+/* Polls, with pauses of at most 2 ms: clWaitForEvents() could not be interrupted. The next chunk is in the queue
+ * meanwhile, so the pauses cost the device nothing. */
 static loris_status wait_for_pending(compute *c, const char *node) {
     long pause = 50 * 1000;
     for (;;) {
@@ -67,8 +68,8 @@ static double clamp(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
 }
 
-/* The pending chunk took `elapsed` seconds. Smoothed by a geometric mean, and by at most a factor of 2 at a time: single
- * chunks mislead (a pause of the host, launches that compile). */
+/* The pending chunk took `elapsed` seconds. Smoothed by a geometric mean, and by at most a factor of 2 at a time:
+ * single chunks mislead (a pause of the host, launches that compile). */
 static void learn(compute_throttle *t, double elapsed) {
     if (t->cold_programs > 0)
         return;
@@ -85,8 +86,8 @@ static void learn(compute_throttle *t, double elapsed) {
     t->measured = true;
 }
 
-/* Puts a marker behind the chunk just enqueued and waits for the one before it. On failure nothing is forgotten: the next call
- * tries again. */
+/* Puts a marker behind the chunk just enqueued and waits for the one before it. On failure nothing is forgotten: the
+ * next call tries again. */
 static loris_status end_chunk(compute *c, const char *node) {
     compute_throttle *t = &c->throttle;
     cl_event marker;

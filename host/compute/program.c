@@ -11,15 +11,16 @@
 #include "core/sha256.h"
 #include "core/text.h"
 
-/* Multiply-adds may be fused. Not -cl-fast-relaxed-math: it promises the compiler that no infinity or NaN ever occurs, but
- * masked softmax uses the one and the tests' poison the other; and it frees exp and division of their error bounds. */
+/* Multiply-adds may be fused. Not -cl-fast-relaxed-math: it promises the compiler that no infinity or NaN ever occurs,
+ * but masked softmax uses the one and the tests' poison the other; and it frees exp and division of their error bounds.
+ */
 static const char build_options[] = "-cl-std=CL1.2 -cl-mad-enable";
 
 static const char cache_format[] = "program 1"; /* part of the key: change it when what is stored changes */
 
 static const size_t source_limit = (size_t)4 << 20;
 
-/* ---- sources --------------------------------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------------------------------- */
 
 typedef struct source source;
 struct source {
@@ -135,7 +136,7 @@ loris_status program_section(program *p, const char *file, const char *defines, 
     return LORIS_OK;
 }
 
-/* ---- one text of all sections ---------------------------------------------------------------------------------------- */
+/* ---- one text of all sections ------------------------------------------------------------------------------------ */
 
 static void append_source(text *t, const source *s) {
     text_printf(t, "#line 1 \"%s\"\n", s->path);
@@ -194,7 +195,7 @@ static loris_status assemble(program *p, text *t) {
     return text_failed(t) ? fail_memory("kernel sources") : LORIS_OK;
 }
 
-/* ---- the cache's key ------------------------------------------------------------------------------------------------- */
+/* ---- the cache's key --------------------------------------------------------------------------------------------- */
 
 static void add_to_key(sha256 *s, const char *data, size_t size) {
     uint8_t length[8];
@@ -204,8 +205,8 @@ static void add_to_key(sha256 *s, const char *data, size_t size) {
     sha256_update(s, data, size);
 }
 
-/* What CPU drivers compile for: a home folder may be shared by machines whose processors bear the same name but offer other
- * instructions (virtual machines). */
+/* What CPU drivers compile for: a home folder may be shared by machines whose processors bear the same name but offer
+ * other instructions (virtual machines). */
 static void add_processor(sha256 *s) {
     static const char *const keys[] = {"flags", "Features", "isa"}; /* x86, Arm, RISC-V */
     char *data = NULL;
@@ -227,8 +228,8 @@ static void add_processor(sha256 *s) {
 
 static void make_key(program *p, const text *sources) {
     const device *d = &p->c->dev;
-    const char *const facts[] = {cache_format, LORIS_VERSION, build_options, d->name,   d->vendor,
-                                 d->driver,    d->version,    d->platform_name,  d->platform_version};
+    const char *const facts[] = {cache_format, LORIS_VERSION,    build_options,      d->name, d->vendor, d->driver,
+                                 d->version,   d->platform_name, d->platform_version};
     sha256 s;
     sha256_begin(&s);
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
@@ -242,7 +243,7 @@ static void make_key(program *p, const text *sources) {
         snprintf(p->key + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* ---- building -------------------------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------------------------- */
 
 /* The compiler's log in a new block: free(). NULL when there is none. */
 static char *build_log(const compute *c, cl_program made) {
@@ -359,7 +360,7 @@ loris_status program_kernel(program *p, int number, const char *name, cl_kernel 
     return compute_check(p->c, error, "clCreateKernel", what);
 }
 
-/* ---- storing, releasing ---------------------------------------------------------------------------------------------- */
+/* ---- storing, releasing ------------------------------------------------------------------------------------------ */
 
 static void end_cold(program *p) {
     if (p->cold)
