@@ -204,7 +204,7 @@ static void this_machines_devices_are_described(void **state) {
     arena_free(a);
 }
 
-/* ---- a machine without drivers: this program again, with the loader looking into an empty folder ----------------- */
+/* ---- a machine without drivers: this program again, with the loader looking elsewhere -------------------------- */
 
 static int report_opening(void) {
     compute *c;
@@ -215,10 +215,8 @@ static int report_opening(void) {
     return 0;
 }
 
-static void without_an_icd_opening_says_what_to_install(void **state) {
-    (void)state;
-    char folder[TEMPORARY_PATH_MAX], said[4096] = "";
-    temporary_make(folder);
+static void expect_nothing_found(const char *folder) {
+    char said[4096] = "";
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
@@ -239,11 +237,21 @@ static void without_an_icd_opening_says_what_to_install(void **state) {
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);
     assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-    temporary_remove(folder);
     char want[64];
     snprintf(want, sizeof want, "%d|no OpenCL device found|install", (int)LORIS_ERROR_DEVICE);
     if (strncmp(said, want, strlen(want)) != 0 || !strstr(said, "pocl-opencl-icd for any CPU"))
         fail_msg("the child said: %s", said);
+}
+
+static void without_a_driver_opening_says_what_to_install(void **state) {
+    (void)state;
+    static const char missing[] = "libno-such-opencl-driver.so.1\n";
+    char folder[TEMPORARY_PATH_MAX];
+    temporary_make(folder);
+    expect_nothing_found(folder);
+    temporary_write(folder, "broken.icd", missing, strlen(missing), NULL);
+    expect_nothing_found(folder);
+    temporary_remove(folder);
 }
 
 int main(int argc, char **argv) {
@@ -260,7 +268,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(no_device_tells_what_to_install),
         cmocka_unit_test(types_have_names),
         cmocka_unit_test(this_machines_devices_are_described),
-        cmocka_unit_test(without_an_icd_opening_says_what_to_install),
+        cmocka_unit_test(without_a_driver_opening_says_what_to_install),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
