@@ -22,9 +22,17 @@ loris_status weights_new(weights **out, compute *c, const safetensors *file, con
 loris_status weights_new_empty(weights **out, compute *c);
 loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values);
 
+/* A set that makes each weight when a net first asks for it, for models without a file. The generator fills `values` of a
+ * tensor with the given name and shape. */
+typedef void weight_generator(float *values, const char *name, int rank, const int64_t *dim);
+loris_status weights_new_generated(weights **out, compute *c, weight_generator *generate);
+
 void weights_free(weights *w);
 
-const weight_entry *weights_find(const weights *w, const char *name);
+const weight_entry *weights_find(const weights *w, const char *name); /* NULL when absent */
+
+/* Makes `name` when this is a generated set that lacks it; NULL when absent in any other set, or on failure. */
+const weight_entry *weights_find_or_make(const weights *w, const char *name, int rank, const int64_t *dim);
 
 /* The entry's values as f32, newly allocated: free(). */
 loris_status weights_values(const weight_entry *e, float **values);
@@ -38,6 +46,8 @@ loris_status weights_device(const weights *w, const weight_entry *e, const char 
                             const void *layout, size_t count, cl_mem *out);
 
 size_t weights_device_bytes(const weights *w); /* packed so far */
+
+void weights_mark_used(const weight_entry *e);
 
 /* Fails naming the first tensor that no net asked for since weights_new (net_weight marks what it binds). */
 loris_status weights_all_used(const weights *w);

@@ -51,6 +51,11 @@ LORIS_API const char *loris_error_hint(void);
 /* The library's version, as "major.minor.patch". */
 LORIS_API const char *loris_version(void);
 
+/* ---- progress ------------------------------------------------------------------------------------------------------ */
+
+/* Called now and then from the thread that runs: `done` of `total` of a stage ("decode", "denoise", ...); total 0 = unknown. */
+typedef void loris_progress_function(void *user, const char *stage, double done, double total);
+
 /* ---- messages and cancelling --------------------------------------------------------------------------------------- */
 
 typedef enum loris_level { LORIS_LOG_WARNING = 0, LORIS_LOG_INFO = 1, LORIS_LOG_DEBUG = 2 } loris_level;
@@ -63,6 +68,112 @@ LORIS_API void loris_set_log(loris_log_function *function, void *user);
  * Async-signal-safe. loris_resume() clears the request. */
 LORIS_API void loris_cancel(void);
 LORIS_API void loris_resume(void);
+
+/* Frees what this library allocated for the caller. NULL is allowed. */
+LORIS_API void loris_free(void *memory);
+
+/* ---- devices --------------------------------------------------------------------------------------------------------- */
+
+typedef enum loris_device_type { LORIS_DEVICE_CPU, LORIS_DEVICE_GPU, LORIS_DEVICE_ACCELERATOR, LORIS_DEVICE_OTHER } loris_device_type;
+
+typedef struct loris_device_info {
+    int index; /* what loris_engine_settings.device and --device take */
+    loris_device_type type;
+    char name[128], vendor[128], platform[128], version[128], driver[128];
+    unsigned compute_units, clock_mhz;
+    uint64_t global_memory, max_allocation, local_memory; /* bytes */
+    size_t max_work_group;
+    bool fp16;
+} loris_device_info;
+
+/* All OpenCL devices of this machine under one numbering; free *list with loris_free(). *chosen is the index of the default
+ * (the best GPU, else the CPU). LORIS_ERROR_DEVICE when there is none: the hint names the package to install. */
+LORIS_API loris_status loris_devices(loris_device_info **list, size_t *count, int *chosen);
+
+/* ---- engine: an opened device ------------------------------------------------------------------------------------------ */
+
+typedef struct loris_engine loris_engine;
+
+typedef enum loris_backend { LORIS_BACKEND_AUTO, LORIS_BACKEND_OWN, LORIS_BACKEND_CLBLAST } loris_backend;
+
+typedef struct loris_engine_settings {
+    const char *device;      /* index, or part of "name (platform)"; NULL = the default device */
+    const char *kernels_dir; /* for development: .cl files that replace the built-in kernels; NULL = built in */
+    const char *cache_dir;   /* for compiled kernels; NULL = the user's cache folder, "" = none */
+    loris_backend backend;   /* who computes matrix products */
+} loris_engine_settings;
+
+LORIS_API void loris_engine_defaults(loris_engine_settings *settings);
+
+/* `settings` may be NULL. LORIS_ERROR_DEVICE: no such device, several match, or it cannot be opened. */
+LORIS_API loris_status loris_engine_open(loris_engine **engine, const loris_engine_settings *settings);
+LORIS_API void loris_engine_close(loris_engine *engine); /* NULL is allowed */
+LORIS_API loris_status loris_engine_device(const loris_engine *engine, loris_device_info *info);
+
+/* ---- soundtrack ---------------------------------------------------------------------------------------------------------- */
+
+#define LORIS_BPM_AUTO (-1.0) /* the video's tempo, free when it has none */
+#define LORIS_BPM_FREE 0.0    /* no pulse */
+
+typedef struct loris_settings {
+    const char *model;      /* a .safetensors file or its folder; required */
+    uint64_t seed;          /* same seed, same device, same settings: same samples */
+    int steps;              /* 0 = the model's own */
+    const char *sampler;    /* "adpm2", "aeuler", "heun", "dpmpp2m"; NULL = the model's own */
+    double guidance;        /* classifier-free guidance scale, 1 = none; negative = the model's own */
+    const char *style;      /* "auto", "house", "hiphop", "pop", "funk", "rock", "jazz", "latin", "ambient", "orchestral", "free" */
+    double bpm;             /* LORIS_BPM_AUTO, LORIS_BPM_FREE, or 20..300 */
+    bool score;             /* false: the network follows the rhythm alone, without the composed score */
+    double keep_audio;      /* gain (0..4) at which the original sound is mixed in; 0 = not */
+    bool duck;              /* lower the music under speech of the original */
+    const char *rhythm_in;  /* a rhythm file that replaces watching the video; NULL = watch */
+    const char *rhythm_out; /* where to write the rhythm; NULL = nowhere */
+    const char *midi_out;   /* where to write the score as a MIDI file; NULL = nowhere */
+    loris_progress_function *progress; /* stages "watch", "denoise", "phase", "write"; NULL = none */
+    void *progress_user;
+} loris_settings;
+
+LORIS_API void loris_settings_defaults(loris_settings *settings);
+
+/* What happened; seconds of wall time per stage. */
+typedef struct loris_report {
+    char device[128], model[64], model_hash[65], style[16], sampler[16];
+    uint64_t seed;
+    int steps, windows;
+    double guidance, duration, bpm, tempo_confidence;
+    size_t events, beats, cuts, notes;
+    double watch_seconds, compose_seconds, denoise_seconds, phase_seconds, write_seconds, total_seconds;
+    double denoise_gflop;
+    size_t device_memory; /* bytes planned on the device: activations, conditioning and weights */
+    double gain_db, lufs, true_peak_db;
+} loris_report;
+
+/* Watches `video`, composes, sounds and writes `output`: .mp4 .mkv .mov = the video's packets untouched with the soundtrack
+ * beside them; .wav .flac .ogg = the sound alone. The file appears complete or not at all; an existing one is replaced only on
+ * success. `report` may be NULL. */
+LORIS_API loris_status loris_soundtrack(loris_engine *engine, const loris_settings *settings, const char *video,
+                                        const char *output, loris_report *report);
+
+/* ---- verification ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct loris_quantity {
+    const char *name;
+    double max_abs_error, scale, tolerance; /* passes when max_abs_error <= tolerance * scale */
+    bool pass;
+} loris_quantity;
+
+typedef void loris_quantity_function(void *user, const loris_quantity *quantity);
+
+typedef struct loris_verify_settings {
+    const char *dump; /* folder for each computed array as .npy under its golden's name; NULL = none */
+    const char *model; /* for folders of golden arrays without weights beside them; NULL = none */
+    loris_quantity_function *quantity; /* receives each result as it is known; NULL = none */
+    void *quantity_user;
+} loris_verify_settings;
+
+/* Computes every golden quantity in `folder` (formats: docs/formats.md) on the engine's device and compares. folder NULL: a
+ * known-answer test of the device, a few seconds long. LORIS_MISMATCH when any is outside its tolerance. */
+LORIS_API loris_status loris_verify(loris_engine *engine, const char *folder, const loris_verify_settings *settings);
 
 #ifdef __cplusplus
 }

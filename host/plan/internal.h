@@ -1,0 +1,142 @@
+/* What the files of host/plan share: the recorded net and the plan made of it. */
+#ifndef LORIS_PLAN_INTERNAL_H
+#define LORIS_PLAN_INTERNAL_H
+
+#include "plan/lower.h"
+#include "plan/plan.h"
+
+enum { SCOPE_MAX = 256, PARAMETER_MAX = 8, NODE_LAST = INT32_MAX };
+
+typedef struct tensor_info {
+    shape shape;
+    storage type;
+    phase phase;
+    node *producer;   /* NULL for inputs and states */
+    const char *name; /* of an input, state or output, else NULL */
+    bool is_input, is_state, is_output;
+    cl_mem bound;     /* caller's buffer */
+
+    /* filled in by the plan */
+    int consumers;    /* nodes that read it */
+    int first, last;  /* nodes between which its memory is needed, in execution order */
+    cl_mem buffer;    /* own buffer, or a sub-buffer of a slab; `bound` is never released by the plan */
+} tensor_info;
+
+struct node {
+    net *owner;
+    const op *operation;
+    const char *name;
+    tensor input[NODE_MAX_INPUTS];
+    int inputs;
+    weight weights[NODE_MAX_WEIGHTS];
+    int weight_count;
+    _Alignas(16) unsigned char parameters[NODE_MAX_PARAMETERS];
+    size_t parameter_size;
+    tensor out;
+    bool in_place; /* `out` is a state that it writes */
+    phase phase;
+    double flop, bytes;
+
+    /* filled in by the plan */
+    int index; /* in recording order; -1 = folded into another node or unused */
+    int variant;
+    const char *variant_name;
+    size_t scratch_bytes;
+    cl_mem scratch;
+};
+
+struct net {
+    arena *memory;
+    compute *compute;
+    const weights *weights;
+    const char *name;
+    int evals;
+    tensor_info **tensors; /* tensor id is the index; 0 is unused */
+    int tensor_count, tensor_capacity;
+    node **nodes;
+    int node_count, node_capacity;
+    const char *parameters[PARAMETER_MAX];
+    int parameter_count;
+    char scope[SCOPE_MAX];
+    size_t scope_length[32];
+    int scope_depth;
+    error_record error; /* status LORIS_OK = none */
+};
+
+/* ---- launches -------------------------------------------------------------------------------------------------------- */
+
+typedef enum argument_kind { ARGUMENT_BUFFER, ARGUMENT_INT, ARGUMENT_FLOAT, ARGUMENT_LOCAL, ARGUMENT_PARAMETER,
+                             ARGUMENT_EVALUATION } argument_kind;
+
+typedef struct argument {
+    argument_kind kind;
+    cl_mem buffer;
+    cl_int integer;   /* also the parameter's index */
+    cl_float number;
+    size_t size;      /* local bytes; elements between evaluations */
+} argument;
+
+enum { LAUNCH_MAX_ARGUMENTS = 24 };
+
+typedef struct launch {
+    struct launch *next;
+    const node *node;
+    /* a kernel ... */
+    int section;
+    const char *kernel_name;
+    cl_kernel kernel;
+    argument arguments[LAUNCH_MAX_ARGUMENTS];
+    int argument_count;
+    int dimensions, split;
+    size_t global[3], local[3];
+    /* ... or a host call */
+    host_call *call;
+    void *state;
+    double work; /* FLOP, with memory traffic counted as FLOP: what the throttle paces by */
+} launch;
+
+struct lowering {
+    plan *plan;
+    const node *node;
+    launch *current;
+    loris_status status;
+};
+
+/* An argument that changes between replays. */
+typedef struct dynamic_argument {
+    const launch *launch;
+    int index;
+    cl_uint value; /* last set */
+} dynamic_argument;
+
+struct plan {
+    arena *memory;
+    compute *compute;
+    net *net;
+    program *program;
+    node **order; /* nodes that run, by phase, then recording order */
+    int order_count;
+    cl_mem *slabs;
+    size_t *slab_bytes;
+    int slab_count;
+    launch *launches[PHASE_COUNT];
+    launch **tail[PHASE_COUNT];
+    int launch_count[PHASE_COUNT];
+    dynamic_argument *dynamic;
+    int dynamic_count;
+    cl_uint parameters[PARAMETER_MAX];
+    int step_runs; /* the program is stored after the first step */
+    size_t memory_bytes;
+};
+
+static inline tensor_info *tensor_of(const net *n, tensor t) {
+    return n->tensors[t.id];
+}
+
+/* build.c -> its stages */
+void fold_nodes(net *n);                       /* fold.c: absorb, then drop what nothing reads */
+loris_status place_tensors(plan *p);           /* place.c: lifetimes, slabs, buffers */
+loris_status lower_nodes(plan *p);             /* lower.c: launches, program, arguments */
+void plan_release_objects(plan *p);            /* place.c: buffers */
+
+#endif

@@ -1,0 +1,214 @@
+/* Building a plan and replaying it. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/internal.h"
+
+static loris_status order_nodes(plan *p) {
+    net *n = p->net;
+    p->order = arena_alloc(p->memory, n->node_count ? (size_t)n->node_count : 1, sizeof *p->order);
+    if (!p->order)
+        return fail_memory("a plan");
+    for (int which = 0; which < PHASE_COUNT; which++)
+        for (int k = 0; k < n->node_count; k++)
+            if (n->nodes[k]->index >= 0 && n->nodes[k]->phase == (phase)which)
+                p->order[p->order_count++] = n->nodes[k];
+    return LORIS_OK;
+}
+
+static loris_status build(plan *p) {
+    if (p->net->error.status != LORIS_OK)
+        return error_put(&p->net->error);
+    TRY(program_new(&p->program, p->compute));
+    fold_nodes(p->net);
+    TRY(order_nodes(p));
+    for (int k = 0; k < p->order_count; k++)
+        if (p->order[k]->operation->prepare)
+            TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
+    TRY(place_tensors(p));
+    TRY(lower_nodes(p));
+    return plan_run(p, PHASE_LOAD, 0);
+}
+
+loris_status plan_build(plan **out, net *n) {
+    if (!n)
+        return fail_memory("a network");
+    arena *memory = arena_new();
+    plan *p = arena_alloc(memory, 1, sizeof *p);
+    if (!p) {
+        arena_free(memory);
+        net_free(n);
+        return fail_memory("a plan");
+    }
+    p->memory = memory;
+    p->compute = n->compute;
+    p->net = n;
+    for (int which = 0; which < PHASE_COUNT; which++)
+        p->tail[which] = &p->launches[which];
+    loris_status status = build(p);
+    if (status != LORIS_OK) {
+        plan_free(p);
+        return status;
+    }
+    *out = p;
+    return LORIS_OK;
+}
+
+void plan_free(plan *p) {
+    if (!p)
+        return;
+    if (p->launch_count[PHASE_LOAD] + p->launch_count[PHASE_CLIP] + p->launch_count[PHASE_RUN] + p->launch_count[PHASE_STEP])
+        clFinish(p->compute->queue);
+    for (int which = 0; which < PHASE_COUNT; which++)
+        for (launch *a = p->launches[which]; a; a = a->next)
+            if (a->kernel)
+                clReleaseKernel(a->kernel);
+    plan_release_objects(p);
+    program_free(p->program);
+    net_free(p->net);
+    arena_free(p->memory);
+}
+
+/* ---- data in and out --------------------------------------------------------------------------------------------------------- */
+
+static tensor_info *find_named(const plan *p, const char *name) {
+    for (int i = 1; i < p->net->tensor_count; i++) {
+        tensor_info *t = p->net->tensors[i];
+        if (t->name && !strcmp(t->name, name))
+            return t;
+    }
+    return NULL;
+}
+
+loris_status plan_buffer(plan *p, const char *name, cl_mem *buffer, size_t *bytes) {
+    tensor_info *t = find_named(p, name);
+    if (!t || !t->buffer)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "%s has nothing named %s", p->net->name, name);
+    *buffer = t->buffer;
+    *bytes = shape_elements(t->shape) * storage_size(t->type);
+    return LORIS_OK;
+}
+
+static loris_status sized_buffer(plan *p, const char *name, size_t bytes, cl_mem *buffer) {
+    size_t have;
+    TRY(plan_buffer(p, name, buffer, &have));
+    if (have != bytes)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "%s: %s holds %zu bytes, not %zu", p->net->name, name, have, bytes);
+    return LORIS_OK;
+}
+
+loris_status plan_write(plan *p, const char *input, const void *data, size_t bytes) {
+    cl_mem buffer;
+    TRY(sized_buffer(p, input, bytes, &buffer));
+    return buffer_write(p->compute, buffer, 0, data, bytes, input);
+}
+
+loris_status plan_read(plan *p, const char *output, void *data, size_t bytes) {
+    cl_mem buffer;
+    TRY(sized_buffer(p, output, bytes, &buffer));
+    return buffer_read(p->compute, buffer, 0, data, bytes, output);
+}
+
+void plan_set(plan *p, int parameter, cl_uint value) {
+    p->parameters[parameter] = value;
+}
+
+/* ---- replay -------------------------------------------------------------------------------------------------------------------- */
+
+static loris_status update_arguments(plan *p, phase which, int evaluation) {
+    for (int i = 0; i < p->dynamic_count; i++) {
+        dynamic_argument *d = &p->dynamic[i];
+        if (d->launch->node->phase != which)
+            continue;
+        const argument *g = &d->launch->arguments[d->index];
+        cl_uint value = g->kind == ARGUMENT_PARAMETER ? p->parameters[g->integer] : (cl_uint)((size_t)evaluation * g->size);
+        if (value == d->value)
+            continue;
+        TRY(compute_check(p->compute, clSetKernelArg(d->launch->kernel, (cl_uint)d->index, sizeof value, &value), "clSetKernelArg",
+                          d->launch->node->name));
+        d->value = value;
+    }
+    return LORIS_OK;
+}
+
+/* Enqueues a kernel, in several pieces when it is too long for one: a cancelled run must stop within a second. */
+static loris_status enqueue(compute *c, const launch *a) {
+    size_t global[3] = {a->global[0], a->global[1], a->global[2]}, offset[3] = {0, 0, 0};
+    int d = a->split;
+    size_t step = d >= 0 ? global[d] : 0, whole = step;
+    double work = a->work;
+    double limit = compute_launch_flop(c);
+    if (d >= 0 && work > limit) {
+        size_t groups = whole / a->local[d], pieces = (size_t)(work / limit) + 1;
+        step = (groups + pieces - 1) / pieces * a->local[d];
+        work *= (double)step / (double)whole;
+    }
+    do {
+        if (d >= 0)
+            global[d] = whole - offset[d] < step ? whole - offset[d] : step;
+        TRY(compute_pace(c, work, a->node->name));
+        cl_int error = clEnqueueNDRangeKernel(c->queue, a->kernel, (cl_uint)a->dimensions, d >= 0 ? offset : NULL, global, a->local, 0,
+                                              NULL, NULL);
+        TRY(compute_check(c, error, "clEnqueueNDRangeKernel", a->node->name));
+        if (d >= 0)
+            offset[d] += step;
+    } while (d >= 0 && offset[d] < whole);
+    return LORIS_OK;
+}
+
+loris_status plan_run(plan *p, phase which, int evaluation) {
+    compute *c = p->compute;
+    if (evaluation < 0 || evaluation >= p->net->evals)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "%s: there is no evaluation %d", p->net->name, evaluation);
+    TRY(update_arguments(p, which, evaluation));
+    for (const launch *a = p->launches[which]; a; a = a->next) {
+        if (!a->call) {
+            TRY(enqueue(c, a));
+            continue;
+        }
+        TRY(compute_pace(c, a->work, a->node->name));
+        TRY(a->call(c, c->queue, a->state, a->node->name));
+    }
+    /* Some drivers finish compiling a kernel at its first launch, so the binary is worth keeping only after that. */
+    if (which == PHASE_STEP && p->step_runs < 2 && ++p->step_runs == 2)
+        program_store(p->program);
+    return LORIS_OK;
+}
+
+/* ---- facts ----------------------------------------------------------------------------------------------------------------------- */
+
+size_t plan_memory(const plan *p) {
+    return p->memory_bytes;
+}
+
+double plan_flop(const plan *p, phase which) {
+    double sum = 0;
+    for (int k = 0; k < p->order_count; k++)
+        if (p->order[k]->phase == which)
+            sum += p->order[k]->flop;
+    return sum;
+}
+
+int plan_launches(const plan *p, phase which) {
+    return p->launch_count[which];
+}
+
+void plan_describe(const plan *p, text *out) {
+    for (int k = 0; k < p->order_count; k++) {
+        const node *n = p->order[k];
+        char dims[96];
+        text_printf(out, "%-4s  %-16s  %-12s  %-20s  %10.4f GFLOP  %9.3f MB  %s\n", phase_name(n->phase), n->operation->name,
+                    n->variant_name ? n->variant_name : "-", shape_text(node_out_shape(n), dims), n->flop * 1e-9, n->bytes * 1e-6, n->name);
+    }
+}
+
+loris_status plan_poison(plan *p) {
+    const cl_uint nan = 0x7fc00000u;
+    for (int s = 0; s < p->slab_count; s++) {
+        cl_int error = clEnqueueFillBuffer(p->compute->queue, p->slabs[s], &nan, sizeof nan, 0, p->slab_bytes[s] / 4 * 4, 0, NULL, NULL);
+        TRY(compute_check(p->compute, error, "clEnqueueFillBuffer", p->net->name));
+    }
+    return plan_run(p, PHASE_LOAD, 0);
+}

@@ -1,0 +1,222 @@
+#include "plan/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+
+typedef struct packed {
+    struct packed *next;
+    const char *key;
+    cl_mem buffer;
+} packed;
+
+typedef struct item {
+    weight_entry entry; /* first: a weight_entry * is an item * */
+    safetensor own;     /* for weights_add */
+    packed *copies;
+    bool used;
+} item;
+
+struct weights {
+    arena *memory;
+    compute *compute;
+    item **items; /* sorted by name */
+    size_t count, capacity;
+    size_t device_bytes;
+    weight_generator *generate;
+};
+
+loris_status weights_new_empty(weights **out, compute *c) {
+    arena *memory = arena_new();
+    weights *w = arena_alloc(memory, 1, sizeof *w);
+    if (!w) {
+        arena_free(memory);
+        return fail_memory("the table of weights");
+    }
+    w->memory = memory;
+    w->compute = c;
+    *out = w;
+    return LORIS_OK;
+}
+
+void weights_free(weights *w) {
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->count; i++)
+        for (packed *p = w->items[i]->copies; p; p = p->next)
+            buffer_free(&p->buffer);
+    free(w->items);
+    arena_free(w->memory);
+}
+
+/* The first item whose name is not less than `name`. */
+static size_t lower_bound(const weights *w, const char *name) {
+    size_t low = 0, high = w->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(w->items[middle]->entry.name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static loris_status insert(weights *w, item *it) {
+    if (w->count == w->capacity) {
+        size_t capacity = w->capacity ? 2 * w->capacity : 64;
+        item **items = realloc(w->items, capacity * sizeof *items);
+        if (!items)
+            return fail_memory("the table of weights");
+        w->items = items;
+        w->capacity = capacity;
+    }
+    size_t at = lower_bound(w, it->entry.name);
+    if (at < w->count && !strcmp(w->items[at]->entry.name, it->entry.name))
+        return fail(LORIS_ERROR_INPUT, NULL, "weight %s is there twice", it->entry.name);
+    memmove(w->items + at + 1, w->items + at, (w->count - at) * sizeof *w->items);
+    w->items[at] = it;
+    w->count++;
+    return LORIS_OK;
+}
+
+loris_status weights_new(weights **out, compute *c, const safetensors *file, const char *prefix) {
+    weights *w = NULL;
+    TRY(weights_new_empty(&w, c));
+    size_t skip = strlen(prefix);
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const safetensor *t = safetensors_at(file, i);
+        if (strncmp(t->name, prefix, skip))
+            continue;
+        item *it = arena_alloc(w->memory, 1, sizeof *it);
+        loris_status status = it ? LORIS_OK : fail_memory("the table of weights");
+        if (it) {
+            it->entry = (weight_entry){.source = t, .name = t->name + skip};
+            status = insert(w, it);
+        }
+        if (status != LORIS_OK) {
+            weights_free(w);
+            return status;
+        }
+    }
+    *out = w;
+    return LORIS_OK;
+}
+
+loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values) {
+    if (rank < 0 || rank > SAFETENSORS_MAX_RANK)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: rank %d", name, rank);
+    item *it = arena_alloc(w->memory, 1, sizeof *it);
+    if (!it)
+        return fail_memory("a weight");
+    it->own = (safetensor){.name = arena_strdup(w->memory, name), .type = TYPE_F32, .rank = rank, .count = 1};
+    for (int i = 0; i < rank; i++) {
+        it->own.dim[i] = dim[i];
+        it->own.count *= (size_t)dim[i];
+    }
+    it->own.bytes = it->own.count * sizeof(float);
+    uint8_t *copy = arena_alloc(w->memory, it->own.count ? it->own.count : 1, sizeof(float));
+    if (arena_failed(w->memory))
+        return fail_memory("a weight");
+    memcpy(copy, values, it->own.bytes);
+    it->own.data = copy;
+    it->entry = (weight_entry){.source = &it->own, .name = it->own.name};
+    return insert(w, it);
+}
+
+const weight_entry *weights_find(const weights *w, const char *name) {
+    size_t at = lower_bound(w, name);
+    return at < w->count && !strcmp(w->items[at]->entry.name, name) ? &w->items[at]->entry : NULL;
+}
+
+loris_status weights_new_generated(weights **out, compute *c, weight_generator *generate) {
+    TRY(weights_new_empty(out, c));
+    (*out)->generate = generate;
+    return LORIS_OK;
+}
+
+const weight_entry *weights_find_or_make(const weights *w, const char *name, int rank, const int64_t *dim) {
+    const weight_entry *found = weights_find(w, name);
+    if (found || !w->generate)
+        return found;
+    size_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dim[i];
+    float *values = malloc(count * sizeof *values);
+    if (!values)
+        return NULL;
+    w->generate(values, name, rank, dim);
+    loris_status status = weights_add((weights *)w, name, rank, dim, values); /* the set grows, what it means does not change */
+    free(values);
+    return status == LORIS_OK ? weights_find(w, name) : NULL;
+}
+
+loris_status weights_values(const weight_entry *e, float **values) {
+    const safetensor *t = e->source;
+    float *out = malloc(t->count ? t->count * sizeof *out : sizeof *out);
+    if (!out)
+        return fail_memory(e->name);
+    if (!number_to_f32(out, t->data, t->type, t->count)) {
+        free(out);
+        return fail(LORIS_ERROR_INPUT, "weights are f32, f16, bf16 or f64", "tensor %s has type %s", t->name,
+                    number_name(t->type));
+    }
+    *values = out;
+    return LORIS_OK;
+}
+
+loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
+                            const void *layout, size_t count, cl_mem *out) {
+    item *it = (item *)e;
+    for (packed *p = it->copies; p; p = p->next)
+        if (!strcmp(p->key, key)) {
+            *out = p->buffer;
+            return LORIS_OK;
+        }
+    if (!pack && count != e->source->count)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: %zu values asked of %zu", e->name, count, e->source->count);
+
+    weights *mutable = (weights *)w;
+    packed *p = arena_alloc(w->memory, 1, sizeof *p);
+    const char *key_copy = arena_strdup(w->memory, key);
+    if (arena_failed(w->memory))
+        return fail_memory("a weight");
+    float *values = NULL, *laid_out = NULL;
+    cl_mem buffer = NULL;
+    loris_status status = weights_values(e, &values);
+    if (status == LORIS_OK && pack) {
+        laid_out = calloc(count ? count : 1, sizeof *laid_out);
+        if (laid_out)
+            pack(laid_out, values, layout);
+        else
+            status = fail_memory(e->name);
+    }
+    if (status == LORIS_OK)
+        status = buffer_new(w->compute, &buffer, count * sizeof(float), pack ? laid_out : values, e->name);
+    free(values);
+    free(laid_out);
+    if (status != LORIS_OK)
+        return status;
+    *p = (packed){.next = it->copies, .key = key_copy, .buffer = buffer};
+    it->copies = p;
+    mutable->device_bytes += count * sizeof(float);
+    *out = buffer;
+    return LORIS_OK;
+}
+
+size_t weights_device_bytes(const weights *w) {
+    return w->device_bytes;
+}
+
+void weights_mark_used(const weight_entry *e) {
+    ((item *)e)->used = true;
+}
+
+loris_status weights_all_used(const weights *w) {
+    for (size_t i = 0; i < w->count; i++)
+        if (!w->items[i]->used)
+            return fail(LORIS_ERROR_INPUT, "do the hyper-parameters in its configuration belong to these weights?",
+                        "the model holds a tensor that its network does not have: %s", w->items[i]->entry.source->name);
+    return LORIS_OK;
+}
