@@ -10,7 +10,7 @@
 
 enum { SEEDS = 12, EVENTS_MAX = 256 };
 
-/* ---- rhythms ------------------------------------------------------------------------------------------------------------- */
+/* ---- rhythms ----------------------------------------------------------------------------------------------------- */
 
 typedef struct clip {
     rhythm rhythm;
@@ -21,7 +21,11 @@ typedef struct clip {
 
 static void clip_begin(clip *c, double seconds) {
     *c = (clip){0};
-    c->rhythm = (rhythm){.duration = seconds, .beats = c->beats, .downbeats = c->downbeats, .cuts = c->cuts, .energy = c->energy,
+    c->rhythm = (rhythm){.duration = seconds,
+                         .beats = c->beats,
+                         .downbeats = c->downbeats,
+                         .cuts = c->cuts,
+                         .energy = c->energy,
                          .events = c->events};
 }
 
@@ -70,7 +74,7 @@ static void make_clip(clip *c, int kind, uint64_t seed) {
     }
 }
 
-/* ---- properties ------------------------------------------------------------------------------------------------------------ */
+/* ---- properties -------------------------------------------------------------------------------------------------- */
 
 static double end_of(const note *n) {
     return n->time + n->duration;
@@ -121,8 +125,8 @@ static void check_key(const score *s) {
     assert_true(fits);
 }
 
-/* Lead notes on the first and third beat (all of them without a pulse) against the harmony that sounds under them for longer
- * than the few milliseconds by which notes are moved. */
+/* Lead notes on the first and third beat (all of them without a pulse) against the harmony that sounds under them for
+ * longer than the few milliseconds by which notes are moved. */
 static void check_clashes(const score *s) {
     static const double BRIEF = 0.03, NEAR = 0.05;
     for (size_t i = 0; i < s->note_count; i++) {
@@ -136,14 +140,15 @@ static void check_clashes(const score *s) {
                 continue;
             int interval = abs(h->pitch - lead->pitch) % 12;
             if (interval == 1 || interval == 11)
-                fail_msg("%s: lead %d at %g against harmony %d at %g", style_name(s->style), lead->pitch, lead->time, h->pitch,
-                         h->time);
+                fail_msg("%s: lead %d at %g against harmony %d at %g", style_name(s->style), lead->pitch, lead->time,
+                         h->pitch, h->time);
         }
     }
 }
 
-/* A busy bar of two seconds has about 16 strokes of hat, 10 other drums, 8 notes of bass and lead each and 5 chords of four: 31 notes
- * a second. These clips have 1.4 events a second on average, of up to seven notes: 41. Half more would be a fault. */
+/* A busy bar of two seconds has about 16 strokes of hat, 10 other drums, 8 notes of bass and lead each and 5 chords of
+ * four: 31 notes a second. These clips have 1.4 events a second on average, of up to seven notes: 41. Half more would
+ * be a fault. */
 static void check_density(const score *s) {
     assert_true((double)s->note_count <= 60 * s->seconds + 20);
     for (int p = 0; p < PART_COUNT; p++) {
@@ -164,8 +169,8 @@ static void check_no_holes(const score *s) {
     assert_true(s->seconds - sounding_until < 2);
 }
 
-/* Events stronger than every other one within 80 ms: their hits must be there, 0 to 20 ms late, with a kick and another voice
- * at the hit's very time. */
+/* Events stronger than every other one within 80 ms: their hits must be there, 0 to 20 ms late, with a kick and another
+ * voice at the hit's very time. */
 static void check_hits(const score *s, const rhythm *r) {
     for (size_t e = 0; e < r->event_count; e++) {
         double time = r->events[e].time;
@@ -185,8 +190,8 @@ static void check_hits(const score *s, const rhythm *r) {
         for (size_t i = 0; i < s->accent_count; i++)
             stressed |= s->accents[i].time >= time && s->accents[i].time <= time + 0.02;
         if (!kick || !second || !stressed)
-            fail_msg("%s: event at %g has %s%s%s", style_name(s->style), time, kick ? "" : "no kick ", second ? "" : "no second ",
-                     stressed ? "" : "no accent");
+            fail_msg("%s: event at %g has %s%s%s", style_name(s->style), time, kick ? "" : "no kick ",
+                     second ? "" : "no second ", stressed ? "" : "no accent");
     }
 }
 
@@ -260,7 +265,7 @@ static void test_any_length(void **state) {
     free(c);
 }
 
-/* ---- seeds ------------------------------------------------------------------------------------------------------------------ */
+/* ---- seeds ------------------------------------------------------------------------------------------------------- */
 
 static void test_same_seed_same_score(void **state) {
     (void)state;
@@ -326,7 +331,7 @@ static void test_another_seed_another_melody(void **state) {
     free(c);
 }
 
-/* ---- tempo and style ---------------------------------------------------------------------------------------------------------- */
+/* ---- tempo and style --------------------------------------------------------------------------------------------- */
 
 /* Beats at 97.3 BPM from 0.41 s: the grid keeps to them over the clip, doubled or halved as the style asks. */
 static void test_grid_follows_beats(void **state) {
@@ -483,6 +488,58 @@ static void test_energy_decides_the_layers(void **state) {
     free(c);
 }
 
+/* Equal events: crashes are few, at most one a bar, and on downbeats. */
+static void test_peaks_are_rare(void **state) {
+    (void)state;
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    make_clip(c, CLIP_BEATS, 0); /* 42 beats from the first downbeat at 0.41 s */
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        score s;
+        size_t crashes = 0;
+        compose_settings settings = {
+            .style = STYLE_FUNK, .seed = seed, .bpm = COMPOSE_BPM_AUTO}; /* no crashes of its own */
+        assert_ok(compose(&s, &c->rhythm, &settings));
+        for (size_t i = 0; i < s.note_count; i++) {
+            double bars = (s.notes[i].time - 0.41) * 97.3 / 240;
+            if (s.notes[i].part != PART_DRUMS || s.notes[i].pitch != LANE_CRASH)
+                continue;
+            assert_true(fabs(bars - round(bars)) < 0.01);
+            crashes++;
+        }
+        assert_int_equal(crashes, 5);
+        score_free(&s);
+    }
+    free(c);
+}
+
+/* Rhythms that no file could hold still make a score in range. */
+static void test_hostile_rhythms(void **state) {
+    (void)state;
+    static const double odd[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, -5, 0, 1e-300};
+    enum { ODD = sizeof odd / sizeof *odd };
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    for (int i = 0; i < ODD; i++)
+        for (int style_number = COMPOSE_STYLE_AUTO; style_number < STYLE_COUNT; style_number++)
+            for (int with = 0; with < 2; with++) {
+                compose_settings settings = {.style = style_number, .seed = 1, .bpm = COMPOSE_BPM_AUTO};
+                score s;
+                make_clip(c, with ? CLIP_FULL : CLIP_EMPTY, 0);
+                c->rhythm.bpm = with ? 100 : odd[i];
+                c->rhythm.tempo_confidence = with ? 1 : odd[i];
+                c->beats[0] = c->downbeats[0] = c->cuts[0] = c->energy[1].time = odd[i];
+                c->rhythm.beat_count += c->rhythm.beat_count == 0;
+                c->rhythm.downbeat_count += c->rhythm.downbeat_count == 0;
+                c->events[3] = (rhythm_event){odd[i], EVENT_ONSET, (float)odd[i]};
+                c->energy[0].value = (float)odd[i];
+                assert_ok(compose(&s, &c->rhythm, &settings));
+                check_ranges(&s);
+                score_free(&s);
+            }
+    free(c);
+}
+
 static void test_refuses_impossible_settings(void **state) {
     (void)state;
     score s;
@@ -517,6 +574,8 @@ int main(void) {
         cmocka_unit_test(test_close_events_merge),
         cmocka_unit_test(test_sections_meet_cuts),
         cmocka_unit_test(test_energy_decides_the_layers),
+        cmocka_unit_test(test_peaks_are_rare),
+        cmocka_unit_test(test_hostile_rhythms),
         cmocka_unit_test(test_refuses_impossible_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

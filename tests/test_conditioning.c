@@ -12,8 +12,8 @@
 
 enum { GOLDEN_FRAMES = 1024 };
 
-/* The reference and this code compute the same formulas in double and store float; exp, cos and sin of different libraries
- * differ by an ulp of double, which can move a float by one ulp: 6e-8 at 1. */
+/* The reference and this code compute the same formulas in double and store float; exp, cos and sin of different
+ * libraries differ by an ulp of double, which can move a float by one ulp: 6e-8 at 1. */
 static const double TOLERANCE = 1e-6;
 
 static void read_golden(const char *name, score *s) {
@@ -151,10 +151,11 @@ static void test_any_length(void **state) {
 static void test_notes_at_the_edges(void **state) {
     (void)state;
     score s = {.style = STYLE_FREE, .seconds = 0.096, .program = {0, 32, 0, 12}};
-    assert_ok(score_add_note(&s, (note){-0.013, 0.1, PART_DRUMS, LANE_KICK, 127}));  /* two frames before the clip */
-    assert_ok(score_add_note(&s, (note){-0.1, 0.124, PART_BASS, 12 + 4, 127}));      /* E0: two octaves up; ends with frame 1 */
-    assert_ok(score_add_note(&s, (note){0.084, 1000, PART_LEAD, 127, 64}));          /* G9: down to G5 */
-    assert_ok(score_add_note(&s, (note){0.096, 1, PART_HARMONY, 60, 127}));          /* after the clip */
+    assert_ok(score_add_note(&s, (note){-0.013, 0.1, PART_DRUMS, LANE_KICK, 127})); /* two frames before the clip */
+    assert_ok(
+        score_add_note(&s, (note){-0.1, 0.124, PART_BASS, 12 + 4, 127}));   /* E0: two octaves up; ends with frame 1 */
+    assert_ok(score_add_note(&s, (note){0.084, 1000, PART_LEAD, 127, 64})); /* G9: down to G5 */
+    assert_ok(score_add_note(&s, (note){0.096, 1, PART_HARMONY, 60, 127})); /* after the clip */
     assert_ok(score_add_note(&s, (note){-1e6, 1, PART_HARMONY, 60, 127}));
     assert_ok(score_add_accent(&s, (accent){-0.5, 1}));
     assert_ok(score_add_accent(&s, (accent){0.3, 0.5}));
@@ -190,7 +191,7 @@ static void test_refuses_wrong_frames_and_programs(void **state) {
     score_free(&s);
 }
 
-/* ---- reading scores ------------------------------------------------------------------------------------------------------ */
+/* ---- reading scores ---------------------------------------------------------------------------------------------- */
 
 static void test_score_reads_the_golden_layout(void **state) {
     (void)state;
@@ -215,10 +216,17 @@ static void test_score_refuses_what_is_not_one(void **state) {
     (void)state;
     static const char head[] = "{\"style\":\"pop\",\"bpm\":100,\"offset\":0,\"seconds\":2,"
                                "\"programs\":{\"bass\":33,\"harmony\":0,\"lead\":73},\"accents\":[],\"sections\":[],";
-    static const char *const notes[] = {
-        "[[0,1,\"drums\",\"gong\",90]]", "[[0,1,\"drums\",36,90]]", "[[0,1,\"flute\",60,90]]", "[[0,1,\"lead\",128,90]]",
-        "[[0,1,\"lead\",60,0]]",         "[[0,-1,\"lead\",60,90]]", "[[0,1,\"lead\",60]]",     "[[\"0\",1,\"lead\",60,90]]",
-        "[7]",                           "{}",                      "[[1e300,1,\"lead\",60,90]]"};
+    static const char *const notes[] = {"[[0,1,\"drums\",\"gong\",90]]",
+                                        "[[0,1,\"drums\",36,90]]",
+                                        "[[0,1,\"flute\",60,90]]",
+                                        "[[0,1,\"lead\",128,90]]",
+                                        "[[0,1,\"lead\",60,0]]",
+                                        "[[0,-1,\"lead\",60,90]]",
+                                        "[[0,1,\"lead\",60]]",
+                                        "[[\"0\",1,\"lead\",60,90]]",
+                                        "[7]",
+                                        "{}",
+                                        "[[1e300,1,\"lead\",60,90]]"};
     const char *path = scratch("score.json");
     char body[1024];
     score s;

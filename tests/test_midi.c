@@ -178,9 +178,10 @@ static void test_repeated_keys_are_separate(void **state) {
     (void)state;
     score s = {.style = STYLE_FREE, .seconds = 4};
     assert_ok(score_add_note(&s, (note){1, 2, PART_LEAD, 60, 80}));
-    assert_ok(score_add_note(&s, (note){2, 1, PART_LEAD, 60, 90}));     /* struck while it sounds */
-    assert_ok(score_add_note(&s, (note){2, 0.5, PART_LEAD, 60, 100}));  /* and twice at once: the louder, as long as the longer */
-    assert_ok(score_add_note(&s, (note){3, 0, PART_LEAD, 60, 70}));     /* as it ends, without a duration */
+    assert_ok(score_add_note(&s, (note){2, 1, PART_LEAD, 60, 90})); /* struck while it sounds */
+    assert_ok(score_add_note(
+        &s, (note){2, 0.5, PART_LEAD, 60, 100})); /* and twice at once: the louder, as long as the longer */
+    assert_ok(score_add_note(&s, (note){3, 0, PART_LEAD, 60, 70})); /* as it ends, without a duration */
     assert_ok(score_write_midi(&s, scratch("b.mid")));
     midi m = parse(scratch("b.mid"));
     static const sounded want[] = {{960, 1920, 2, 60, 80}, {1920, 2880, 2, 60, 100}, {2880, 2881, 2, 60, 70}};

@@ -68,15 +68,26 @@ static double snapped(const composer *c, double time) {
 }
 
 typedef struct ranked {
-    double strength, time;
+    double weight;
     size_t index;
 } ranked;
 
-static int by_rank(const void *a, const void *b) {
+static int by_weight(const void *a, const void *b) {
     const ranked *x = a, *y = b;
-    if (x->strength != y->strength)
-        return x->strength > y->strength ? -1 : 1;
-    return x->time < y->time ? -1 : x->time > y->time;
+    if (x->weight != y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Mostly the strength; among about equal ones, those on downbeats, then on beats, then any by chance. */
+static double hit_weight(const composer *c, random_state *r, const hit *h) {
+    double metre = 0, chance = random_range(r, 0, 0.02);
+    if (c->pulse) {
+        double beats = (h->time - c->grid.offset) * c->grid.bpm / 60, nearest = round(beats);
+        if (fabs(beats - nearest) * 60 / c->grid.bpm <= BEND)
+            metre = fmod(nearest, BEATS_PER_BAR) == 0 ? 0.1 : 0.05;
+    }
+    return h->strength + metre + chance;
 }
 
 static bool near_peak(const composer *c, size_t index, double gap) {
@@ -95,11 +106,12 @@ static loris_status give_tiers(composer *c) {
     ranked *order = calloc(c->hit_count + 1, sizeof *order);
     if (!order)
         return fail_memory("the accents");
+    random_state r = composer_random(c, CONCERN_TIERS);
     for (size_t i = 0; i < c->hit_count; i++)
-        order[i] = (ranked){c->hits[i].strength, c->hits[i].time, i};
-    qsort(order, c->hit_count, sizeof *order, by_rank);
+        order[i] = (ranked){hit_weight(c, &r, &c->hits[i]), i};
+    qsort(order, c->hit_count, sizeof *order, by_weight);
     size_t peaks = (c->hit_count + 9) / 10, strong = (c->hit_count + 2) / 3;
-    double gap = c->pulse ? grid_bar_seconds(&c->grid) : FREE_PEAK_GAP;
+    double gap = c->pulse ? grid_bar_seconds(&c->grid) - BEND : FREE_PEAK_GAP;
     for (size_t i = 0; i < c->hit_count; i++) {
         hit *h = &c->hits[order[i].index];
         if (peaks > 0 && !near_peak(c, order[i].index, gap)) {
@@ -157,36 +169,51 @@ static const bar *bar_at(const composer *c, double time, size_t *from) {
 }
 
 /* Kick and a second drum, bass and, beneath the stronger ones, the chord. */
-static loris_status play_hit(composer *c, random_state *r, const hit *h, const bar *b) {
-    static const lane seconds[] = {LANE_SNARE, LANE_CLAP, LANE_TOM};
+static loris_status play_hit(composer *c, random_state *r, const hit *h, const bar *b, lane second) {
     static const double stab_seconds[] = {[HIT_LIGHT] = 0.35, [HIT_STRONG] = 0.35, [HIT_PEAK] = 0.8};
-    lane second = seconds[random_below(r, 3)];
-    phrase_note kick = {.time = h->time, .duration = 0.1, .until = c->seconds, .part = PART_DRUMS, .pitch = LANE_KICK,
+    phrase_note kick = {.time = h->time,
+                        .duration = 0.1,
+                        .until = c->seconds,
+                        .part = PART_DRUMS,
+                        .pitch = LANE_KICK,
                         .velocity = 90 + 35 * h->strength};
     TRY(composer_play(c, r, kick));
     phrase_note drum = kick;
-    drum.pitch = h->tier == HIT_PEAK ? (int)LANE_CRASH : (int)second;
+    drum.pitch = (int)second;
     drum.velocity = 70 + 50 * h->strength;
     TRY(composer_play(c, r, drum));
-    phrase_note root = {.time = h->time, .duration = 0.4, .until = b->end, .part = PART_BASS, .pitch = bass_root(&b->chord),
+    phrase_note root = {.time = h->time,
+                        .duration = 0.4,
+                        .until = b->end,
+                        .part = PART_BASS,
+                        .pitch = bass_root(&b->chord),
                         .velocity = 80 + 35 * h->strength};
     TRY(composer_play(c, r, root));
     if (h->tier == HIT_LIGHT && c->pulse) /* the groove's harmony goes on beneath */
         return LORIS_OK;
     for (int i = 0; i < b->chord.count; i++) {
-        phrase_note voice = {.time = h->time, .duration = stab_seconds[h->tier], .until = b->end, .part = PART_HARMONY,
-                             .pitch = b->chord.voice[i], .velocity = 60 + 45 * h->strength};
+        phrase_note voice = {.time = h->time,
+                             .duration = stab_seconds[h->tier],
+                             .until = b->end,
+                             .part = PART_HARMONY,
+                             .pitch = b->chord.voice[i],
+                             .velocity = 60 + 45 * h->strength};
         TRY(composer_play(c, r, voice));
     }
     return LORIS_OK;
 }
 
 loris_status accents_play(composer *c) {
+    static const lane backbeats[] = {LANE_SNARE, LANE_CLAP}, others[] = {LANE_TOM, LANE_CLAP};
     random_state r = composer_random(c, CONCERN_HITS);
+    int strong = random_below(&r, 2);
+    lane second[] = {[HIT_LIGHT] = others[random_below(&r, strong == 1 ? 1 : 2)],
+                     [HIT_STRONG] = backbeats[strong],
+                     [HIT_PEAK] = LANE_CRASH}; /* one drum a tier throughout a piece, so that it is heard as meant */
     size_t at = 0;
     for (size_t i = 0; i < c->hit_count; i++) {
         const hit *h = &c->hits[i];
-        TRY(play_hit(c, &r, h, bar_at(c, h->time, &at)));
+        TRY(play_hit(c, &r, h, bar_at(c, h->time, &at), second[h->tier]));
         TRY(score_add_accent(c->out, (accent){h->time, h->strength}));
     }
     return LORIS_OK;

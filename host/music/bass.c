@@ -29,9 +29,14 @@ static loris_status play_bar(composer *c, random_state *r, size_t i, pattern lin
             pitch = walking(r, &b->chord, &next->chord, j);
         else if (j > 0 && random_uniform(r) < FIFTHS)
             pitch = bass_pitch(b->chord.tone[2]);
-        TRY(composer_play(c, r, (phrase_note){.time = grid_time(&c->grid, b->index, k), .duration = duration,
-                                              .until = b->end, .part = PART_BASS, .pitch = pitch,
-                                              .velocity = 94 * b->loudness, .loose = 0.004}));
+        TRY(composer_play(c, r,
+                          (phrase_note){.time = grid_time(&c->grid, b->index, k),
+                                        .duration = duration,
+                                        .until = b->end,
+                                        .part = PART_BASS,
+                                        .pitch = pitch,
+                                        .velocity = 94 * b->loudness,
+                                        .loose = 0.004}));
         j++;
     }
     return LORIS_OK;
@@ -43,9 +48,14 @@ loris_status bass_play(composer *c) {
     if (!c->pulse) {
         for (size_t i = 0; i < c->bar_count; i++) {
             const bar *b = &c->bars[i];
-            TRY(composer_play(c, &r, (phrase_note){.time = b->start, .duration = b->end - b->start, .until = b->end,
-                                                   .part = PART_BASS, .pitch = bass_root(&b->chord),
-                                                   .velocity = HELD_VELOCITY * b->loudness, .loose = 0.004}));
+            TRY(composer_play(c, &r,
+                              (phrase_note){.time = b->start,
+                                            .duration = b->end - b->start,
+                                            .until = b->end,
+                                            .part = PART_BASS,
+                                            .pitch = bass_root(&b->chord),
+                                            .velocity = HELD_VELOCITY * b->loudness,
+                                            .loose = 0.004}));
         }
         return LORIS_OK;
     }

@@ -27,7 +27,8 @@ int composer_program(random_state *r, const int *choices) {
 }
 
 loris_status composer_play(composer *c, random_state *r, phrase_note n) {
-    static const double SHORTEST = 0.03, SHORTEST_ENTRY = 0.25; /* of pitched notes; of those that start with the clip */
+    static const double SHORTEST = 0.03;       /* pitched note, seconds */
+    static const double SHORTEST_ENTRY = 0.25; /* left of a held note that started before the clip */
     bool drum = n.part == PART_DRUMS;
     double drift = random_gauss(r, 0, n.loose), velocity = n.velocity + random_gauss(r, 0, 4);
     double time = n.time;
@@ -43,7 +44,7 @@ loris_status composer_play(composer *c, random_state *r, phrase_note n) {
     return score_add_note(c->out, (note){start, end - start, n.part, n.pitch, (int)fmin(fmax(velocity, 1), 127)});
 }
 
-/* ---- style ------------------------------------------------------------------------------------------------------------- */
+/* ---- style ------------------------------------------------------------------------------------------------------- */
 
 static double mean_energy(const rhythm *r) {
     double sum = 0;
@@ -78,7 +79,7 @@ static style choose_style(const composer *c, const compose_settings *s) {
     return chosen;
 }
 
-/* ---- tidying ------------------------------------------------------------------------------------------------------------- */
+/* ---- tidying ----------------------------------------------------------------------------------------------------- */
 
 static int compare_doubles(double a, double b) {
     return (a > b) - (a < b);
@@ -99,8 +100,8 @@ static int by_accent_time(const void *a, const void *b) {
     return order ? order : compare_doubles(y->strength, x->strength);
 }
 
-/* Sorts; makes one note of those of one pitch struck within 30 ms (the groove's and a hit's); ends a note where its pitch is
- * struck again, as one string or key would. */
+/* Sorts; makes one note of those of one pitch struck within 30 ms (the groove's and a hit's); ends a note where its
+ * pitch is struck again, as one string or key would. */
 static void tidy_notes(score *s) {
     static const double SAME = 0.03;
     size_t kept = 0, last[PART_COUNT][128] = {{0}}; /* index + 1 */
@@ -139,17 +140,18 @@ static void tidy_accents(score *s) {
     s->accent_count = kept;
 }
 
-/* ---- composing ------------------------------------------------------------------------------------------------------------ */
+/* ---- composing --------------------------------------------------------------------------------------------------- */
 
 static loris_status check_settings(const rhythm *r, const compose_settings *s) {
     if (!(r->duration > 0 && r->duration <= COMPOSE_SECONDS_MAX))
-        return fail(LORIS_ERROR_ARGUMENT, "cut the clip into shorter ones", "composing: a duration of %g s is not within 0..%g s",
-                    r->duration, COMPOSE_SECONDS_MAX);
+        return fail(LORIS_ERROR_ARGUMENT, "cut the clip into shorter ones",
+                    "composing: a duration of %g s is not within 0..%g s", r->duration, COMPOSE_SECONDS_MAX);
     if (s->style < COMPOSE_STYLE_AUTO || s->style >= STYLE_COUNT)
         return fail(LORIS_ERROR_ARGUMENT, NULL, "composing: style number %d does not exist", s->style);
-    if (s->bpm != COMPOSE_BPM_AUTO && s->bpm != COMPOSE_FREE && !(s->bpm >= COMPOSE_BPM_LOW && s->bpm <= COMPOSE_BPM_HIGH))
-        return fail(LORIS_ERROR_ARGUMENT, NULL, "composing: a tempo of %g BPM is not within %g..%g", s->bpm, COMPOSE_BPM_LOW,
-                    COMPOSE_BPM_HIGH);
+    if (s->bpm != COMPOSE_BPM_AUTO && s->bpm != COMPOSE_FREE &&
+        !(s->bpm >= COMPOSE_BPM_LOW && s->bpm <= COMPOSE_BPM_HIGH))
+        return fail(LORIS_ERROR_ARGUMENT, NULL, "composing: a tempo of %g BPM is not within %g..%g", s->bpm,
+                    COMPOSE_BPM_LOW, COMPOSE_BPM_HIGH);
     if (s->bpm > 0 && s->style == STYLE_FREE)
         return fail(LORIS_ERROR_ARGUMENT, "choose another style, or leave the tempo out",
                     "composing: the free style has no tempo, but %g BPM is asked for", s->bpm);
@@ -175,7 +177,7 @@ loris_status compose(score *out, const rhythm *r, const compose_settings *s) {
     composer c = {.out = out, .rhythm = r, .seed = s->seed, .seconds = r->duration};
     out->style = s->style == COMPOSE_STYLE_AUTO ? choose_style(&c, s) : (style)s->style;
     c.profile = style_profile_of(out->style);
-    random_state instruments = composer_random(&c, CONCERN_STYLE);
+    random_state instruments = composer_random(&c, CONCERN_INSTRUMENTS);
     out->program[PART_BASS] = composer_program(&instruments, c.profile->bass);
     out->program[PART_HARMONY] = composer_program(&instruments, c.profile->harmony);
     out->program[PART_LEAD] = composer_program(&instruments, c.profile->lead);

@@ -1,6 +1,6 @@
-/* What the composer's files share; private to host/music. The order of work: tempo -> accents -> sections -> harmony plan the
- * clip; then comping, groove, bass, melody and hits write notes. Each concern draws from a random stream of its own, so that a
- * change in one leaves the others' choices alone. */
+/* What the composer's files share; private to host/music. The order of work: tempo -> accents -> sections -> harmony
+ * plan the clip; then comping, groove, bass, melody and hits write notes. Each concern draws from a random stream of
+ * its own, so that a change in one leaves the others' choices alone. */
 #ifndef LORIS_MUSIC_COMPOSER_H
 #define LORIS_MUSIC_COMPOSER_H
 
@@ -11,8 +11,18 @@
 enum { CHORD_TONES = 4, SIXTEENTHS_PER_BAR = 16, BEATS_PER_BAR = 4 };
 
 typedef enum concern {
-    CONCERN_STYLE, CONCERN_TEMPO, CONCERN_ACCENTS, CONCERN_SECTIONS, CONCERN_HARMONY, CONCERN_COMPING, CONCERN_GROOVE,
-    CONCERN_BASS, CONCERN_MELODY, CONCERN_HITS
+    CONCERN_STYLE,
+    CONCERN_INSTRUMENTS,
+    CONCERN_TEMPO,
+    CONCERN_ACCENTS,
+    CONCERN_TIERS,
+    CONCERN_SECTIONS,
+    CONCERN_HARMONY,
+    CONCERN_COMPING,
+    CONCERN_GROOVE,
+    CONCERN_BASS,
+    CONCERN_MELODY,
+    CONCERN_HITS
 } concern;
 
 /* Where bars lie. */
@@ -64,7 +74,7 @@ typedef struct composer {
     bool pulse;
     grid grid;
     tonality key;
-    hit *hits; /* rising times, at least 80 ms apart */
+    hit *hits; /* rising times, at least 60 ms apart */
     size_t hit_count;
     bool followed; /* hits are the picture's; otherwise the music's own stresses become the accents */
     bar *bars;
@@ -74,9 +84,9 @@ typedef struct composer {
 /* compose.c */
 random_state composer_random(const composer *c, concern which);
 
-/* A note as written. Played, it moves onto a hit that is near (accents_bend; drums that would blur one are left out) or else by
- * a bounded normal amount of deviation `loose` seconds, its velocity by about 4. It ends by `until` and by the clip's end. Before
- * the clip: a held note that reaches into it starts with it, others are left out. */
+/* A note as written. Played, it moves onto a hit that is near (accents_bend; drums that would blur one are left out) or
+ * else by a bounded normal amount of deviation `loose` seconds, its velocity by about 4. It ends by `until` and by the
+ * clip's end. Before the clip: a held note that reaches into it starts with it, others are left out. */
 typedef struct phrase_note {
     double time, duration, until;
     part part;
@@ -98,16 +108,16 @@ double tempo_of_rhythm(const rhythm *r);                 /* beats per minute fro
 /* accents.c: what the picture stresses. */
 loris_status accents_gather(composer *c); /* the rhythm's events (or invented stops of a pulseless clip) -> hits */
 loris_status accents_settle(composer *c); /* onto sixteenths that follow closely, and their tiers; needs the grid */
-bool accents_bend(const composer *c, double *time);  /* onto a hit within 45 ms; false without one */
-bool accents_mask(const composer *c, double time);   /* a drum here would blur a hit: 45 to 90 ms off one */
-loris_status accents_play(composer *c);              /* the hits' notes, and the score's accents */
+bool accents_bend(const composer *c, double *time); /* onto a hit within 45 ms; false without one */
+bool accents_mask(const composer *c, double time);  /* a drum here would blur a hit: 45 to 90 ms off one */
+loris_status accents_play(composer *c);             /* the hits' notes, and the score's accents */
 
 /* sections.c: bars, their sections, energy and loudness. */
 loris_status sections_plan(composer *c);
 
 /* harmony.c */
-void harmony_plan(composer *c);         /* key, progressions, a voiced chord for every bar */
-loris_status harmony_play(composer *c); /* comping */
+void harmony_plan(composer *c);                   /* key, progressions, a voiced chord for every bar */
+loris_status harmony_play(composer *c);           /* comping */
 int harmony_pitch(const tonality *k, int degree); /* MIDI pitch of a degree of the scale; 7 = the tonic an octave up */
 bool chord_has(const chord *c, int pitch);
 bool chord_clashes(const chord *c, int pitch); /* a semitone against a chord tone, in any octave */

@@ -9,12 +9,19 @@
 static const double SPACING = 384.0 / 32000.0; /* seconds between frames */
 static const double ACCENT_AFTER = 3, ACCENT_BEFORE = 0.48;
 
-enum { LANE_FIRST = 12, DRUM_FRAMES = 25, PROGRAM_FIRST = 10, FEATURE_TEMPO = 49, FEATURE_DENSITY = 50, FEATURE_ONE = 51 };
+enum {
+    LANE_FIRST = 12,
+    DRUM_FRAMES = 25,
+    PROGRAM_FIRST = 10,
+    FEATURE_TEMPO = 49,
+    FEATURE_DENSITY = 50,
+    FEATURE_ONE = 51
+};
 
 /* The programs that the model knows, in the order of their features. */
-static const int programs[FEATURE_TEMPO - PROGRAM_FIRST] = {
-    0,  2,  4,  11, 12, 16, 24, 25, 26, 27, 28, 29, 30, 32, 33, 34, 36, 38, 39, 42,
-    43, 46, 48, 49, 56, 60, 61, 65, 66, 68, 73, 80, 81, 89, 90, 91, 92, 95, 98};
+static const int programs[FEATURE_TEMPO - PROGRAM_FIRST] = {0,  2,  4,  11, 12, 16, 24, 25, 26, 27, 28, 29, 30,
+                                                            32, 33, 34, 36, 38, 39, 42, 43, 46, 48, 49, 56, 60,
+                                                            61, 65, 66, 68, 73, 80, 81, 89, 90, 91, 92, 95, 98};
 
 static const struct {
     int low, high, channel;
@@ -42,7 +49,8 @@ static void add_accent(float *level, ptrdiff_t frames, const accent *a) {
     ptrdiff_t at = frame_floor(a->time, frames);
     if (at >= 0 && at < frames)
         keep_larger(&level[at * CONDITIONING_CHANNELS], a->strength);
-    ptrdiff_t first = frame_floor(a->time - ACCENT_BEFORE, frames), end = frame_floor(a->time + ACCENT_AFTER, frames) + 1;
+    ptrdiff_t first = frame_floor(a->time - ACCENT_BEFORE, frames),
+              end = frame_floor(a->time + ACCENT_AFTER, frames) + 1;
     for (ptrdiff_t i = first < 0 ? 0 : first; i < frames && i <= end; i++) {
         float *row = &level[i * CONDITIONING_CHANNELS];
         double d = frame_time(i) - a->time;
@@ -135,7 +143,8 @@ static void summarise(float out[CONDITIONING_DEEP_CHANNELS], const float *row) {
     out[12] = row[LANE_FIRST + LANE_KICK];
     out[13] = largest(row + LANE_FIRST + LANE_SNARE, 2); /* snare, clap */
     out[14] = largest(row + range_of[PART_BASS].channel, range_of[PART_BASS].high - range_of[PART_BASS].low + 1);
-    out[15] = largest(row + range_of[PART_HARMONY].channel, range_of[PART_HARMONY].high - range_of[PART_HARMONY].low + 1);
+    out[15] =
+        largest(row + range_of[PART_HARMONY].channel, range_of[PART_HARMONY].high - range_of[PART_HARMONY].low + 1);
 }
 
 static void join_pair(float *out, const float *a, const float *b) {

@@ -22,8 +22,14 @@ static kit choose_kit(const composer *c, random_state *r) {
 static loris_status strike(composer *c, random_state *r, const bar *b, lane with, int sixteenth, double velocity) {
     static const double ACCENTED = 90;
     double time = grid_time(&c->grid, b->index, sixteenth);
-    TRY(composer_play(c, r, (phrase_note){.time = time, .duration = 0.1, .until = c->seconds, .part = PART_DRUMS,
-                                          .pitch = (int)with, .velocity = velocity * b->loudness, .loose = 0.002}));
+    TRY(composer_play(c, r,
+                      (phrase_note){.time = time,
+                                    .duration = 0.1,
+                                    .until = c->seconds,
+                                    .part = PART_DRUMS,
+                                    .pitch = (int)with,
+                                    .velocity = velocity * b->loudness,
+                                    .loose = 0.002}));
     if (c->followed || velocity < ACCENTED || time < 0 || time >= c->seconds)
         return LORIS_OK;
     double weight = sixteenth % 8 == 0 ? 1 : sixteenth % 4 == 0 ? 0.85 : 0.7;

@@ -48,7 +48,8 @@ static void choose_key(composer *c, random_state *r) {
     k->sevenths = random_uniform(r) < c->profile->sevenths;
 }
 
-/* What it costs to go from `before` (NULL at the start) to a voicing: the semitones that voices move, and leaving the middle. */
+/* What it costs to go from `before` (NULL at the start) to a voicing: the semitones that voices move, and leaving the
+ * middle. */
 static double voicing_cost(const int *voice, int count, const chord *before) {
     double cost = 0, sum = 0;
     for (int i = 0; i < count; i++) {
@@ -58,8 +59,8 @@ static double voicing_cost(const int *voice, int count, const chord *before) {
     return cost + 0.5 * fabs(sum / count - VOICE_CENTRE);
 }
 
-/* Close positions of the chord: the inversion and octave that move the voices least. Inversions with two voices a semitone apart
- * sound harsh and are passed over. */
+/* Close positions of the chord: the inversion and octave that move the voices least. Inversions with two voices a
+ * semitone apart sound harsh and are passed over. */
 static void voice_chord(chord *to, const chord *before) {
     double best = HUGE_VAL;
     for (int lowest = VOICE_LOW; lowest <= VOICE_HIGH - 8; lowest++) {
@@ -102,12 +103,18 @@ static bool is_guitar(int program) {
     return program >= 24 && program <= 26;
 }
 
-static loris_status play_chord(composer *c, random_state *r, const bar *b, double time, double duration, double velocity) {
+static loris_status play_chord(composer *c, random_state *r, const bar *b, double time, double duration,
+                               double velocity) {
     double strum = is_guitar(c->out->program[PART_HARMONY]) ? 0.012 : 0;
     for (int i = 0; i < b->chord.count; i++)
-        TRY(composer_play(c, r, (phrase_note){.time = time + strum * i, .duration = duration, .until = b->end,
-                                              .part = PART_HARMONY, .pitch = b->chord.voice[i],
-                                              .velocity = velocity * b->loudness, .loose = 0.004}));
+        TRY(composer_play(c, r,
+                          (phrase_note){.time = time + strum * i,
+                                        .duration = duration,
+                                        .until = b->end,
+                                        .part = PART_HARMONY,
+                                        .pitch = b->chord.voice[i],
+                                        .velocity = velocity * b->loudness,
+                                        .loose = 0.004}));
     return LORIS_OK;
 }
 

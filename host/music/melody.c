@@ -1,5 +1,5 @@
-/* The lead: a motif of eight eighths, turned to chord tones on strong positions and moved by steps between; two bars sound, two
- * rest. Without a pulse: single notes on some of the hits. */
+/* The lead: a motif of eight eighths, turned to chord tones on strong positions and moved by steps between; two bars
+ * sound, two rest. Without a pulse: single notes on some of the hits. */
 #include <stdlib.h>
 
 #include "music/composer.h"
@@ -65,10 +65,14 @@ static loris_status play_bar(composer *c, random_state *r, const bar *b, tune *t
         while (next < EIGHTHS_PER_BAR && motif_at(t, b, next) == REST)
             next++;
         double duration = beat * (random_below(r, 2) ? 0.9 : 0.45), gap = beat / 2 * (next - j);
-        TRY(composer_play(c, r, (phrase_note){.time = grid_time(&c->grid, b->index, 2 * j),
-                                              .duration = duration < gap ? duration : gap, .until = b->end,
-                                              .part = PART_LEAD, .pitch = harmony_pitch(&c->key, t->degree) + t->shift,
-                                              .velocity = 82 * b->loudness, .loose = 0.004}));
+        TRY(composer_play(c, r,
+                          (phrase_note){.time = grid_time(&c->grid, b->index, 2 * j),
+                                        .duration = duration < gap ? duration : gap,
+                                        .until = b->end,
+                                        .part = PART_LEAD,
+                                        .pitch = harmony_pitch(&c->key, t->degree) + t->shift,
+                                        .velocity = 82 * b->loudness,
+                                        .loose = 0.004}));
     }
     return LORIS_OK;
 }
@@ -86,9 +90,14 @@ static loris_status play_free(composer *c, random_state *r) {
             if (!chord_clashes(over, over->voice[k]))
                 choices[count++] = over->voice[k] + 12;
         if (random_below(r, 2))
-            TRY(composer_play(c, r, (phrase_note){.time = h->time, .duration = 0.6, .until = c->bars[at].end,
-                                                  .part = PART_LEAD, .pitch = choices[random_below(r, count)],
-                                                  .velocity = 55 + 35 * h->strength, .loose = 0.002}));
+            TRY(composer_play(c, r,
+                              (phrase_note){.time = h->time,
+                                            .duration = 0.6,
+                                            .until = c->bars[at].end,
+                                            .part = PART_LEAD,
+                                            .pitch = choices[random_below(r, count)],
+                                            .velocity = 55 + 35 * h->strength,
+                                            .loose = 0.002}));
     }
     return LORIS_OK;
 }

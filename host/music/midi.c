@@ -9,11 +9,13 @@
 
 enum { TICKS_PER_QUARTER = 480, DRUM_CHANNEL = 9, PULSELESS_BPM = 120 };
 
-static const uint8_t drum_key[LANE_COUNT] = {[LANE_KICK] = 36,    [LANE_SNARE] = 38,      [LANE_CLAP] = 39, [LANE_HAT] = 42,
-                                             [LANE_OPENHAT] = 46, [LANE_RIDE] = 51,       [LANE_CRASH] = 49, [LANE_TOM] = 45,
-                                             [LANE_PERCUSSION] = 63, [LANE_SHAKER] = 70};
-static const uint8_t channel_of[PART_COUNT] = {[PART_DRUMS] = DRUM_CHANNEL, [PART_BASS] = 0, [PART_HARMONY] = 1, [PART_LEAD] = 2};
-static const uint8_t volume_of[PART_COUNT] = {[PART_DRUMS] = 112, [PART_BASS] = 100, [PART_HARMONY] = 74, [PART_LEAD] = 84};
+static const uint8_t drum_key[LANE_COUNT] = {
+    [LANE_KICK] = 36, [LANE_SNARE] = 38, [LANE_CLAP] = 39, [LANE_HAT] = 42,        [LANE_OPENHAT] = 46,
+    [LANE_RIDE] = 51, [LANE_CRASH] = 49, [LANE_TOM] = 45,  [LANE_PERCUSSION] = 63, [LANE_SHAKER] = 70};
+static const uint8_t channel_of[PART_COUNT] = {
+    [PART_DRUMS] = DRUM_CHANNEL, [PART_BASS] = 0, [PART_HARMONY] = 1, [PART_LEAD] = 2};
+static const uint8_t volume_of[PART_COUNT] = {
+    [PART_DRUMS] = 112, [PART_BASS] = 100, [PART_HARMONY] = 74, [PART_LEAD] = 84};
 
 typedef struct midi_event {
     int64_t tick;
@@ -90,8 +92,8 @@ static int clamp(int v, int low, int high) {
     return v < low ? low : v > high ? high : v;
 }
 
-/* A key cannot sound twice at once on a channel: a note ends where its key is struck again, and of two struck on one tick
- * the louder stays, as long as the longer. Returns the number of notes left. */
+/* A key cannot sound twice at once on a channel: a note ends where its key is struck again, and of two struck on one
+ * tick the louder stays, as long as the longer. Returns the number of notes left. */
 static size_t separate(midi_note *notes, size_t count) {
     size_t kept = 0, last[128] = {0}; /* index + 1 of the key's latest note */
     for (size_t i = 0; i < count; i++) {
@@ -143,7 +145,8 @@ static loris_status put_part(text *track, const score *s, part p, double ticks_p
     int64_t now = 0;
     for (size_t i = 0; i < 2 * count; i++) {
         put_variable(track, (uint32_t)(events[i].tick - now));
-        put_bytes(track, (uint8_t[]){(uint8_t)((events[i].on ? 0x90 : 0x80) | channel), events[i].key, events[i].velocity}, 3);
+        put_bytes(track,
+                  (uint8_t[]){(uint8_t)((events[i].on ? 0x90 : 0x80) | channel), events[i].key, events[i].velocity}, 3);
         now = events[i].tick;
     }
 done:
@@ -156,7 +159,8 @@ loris_status score_write_midi(const score *s, const char *path) {
     loris_status status = LORIS_OK;
     text out = {0}, track = {0};
 
-    /* The file's tempo is a whole number of microseconds a quarter; ticks are counted in that tempo, so that times stay exact. */
+    /* The file's tempo is a whole number of microseconds a quarter; ticks are counted in that tempo, so that times stay
+     * exact. */
     long tempo = lround(60e6 / (s->bpm > 0 ? s->bpm : PULSELESS_BPM));
     tempo = tempo < 1 ? 1 : tempo > 0xffffff ? 0xffffff : tempo;
     double ticks_per_second = TICKS_PER_QUARTER * 1e6 / (double)tempo;

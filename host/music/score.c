@@ -10,8 +10,8 @@
 
 enum { SCORE_FILE_LIMIT = 256 << 20 };
 
-static const char *const lane_names[LANE_COUNT] = {"kick", "snare", "clap", "hat", "openhat", "ride", "crash", "tom",
-                                                   "percussion", "shaker"};
+static const char *const lane_names[LANE_COUNT] = {"kick", "snare", "clap", "hat",        "openhat",
+                                                   "ride", "crash", "tom",  "percussion", "shaker"};
 static const char *const part_names[PART_COUNT] = {"drums", "bass", "harmony", "lead"};
 
 void score_free(score *s) {
@@ -97,15 +97,15 @@ loris_status style_from_name(const char *name, style *out) {
     return fail(LORIS_ERROR_ARGUMENT, all, "unknown style '%s'", name);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* Element `column` of a row such as [time, duration, part, pitch, velocity]. */
 static loris_status row_number(const json *row, size_t column, double low, double high, double *out, const char *what,
                                size_t index, const char *where) {
     const json *v = &row->item[column];
     if (v->type != JSON_NUMBER || !(v->number >= low && v->number <= high))
-        return fail(LORIS_ERROR_INPUT, "compare it with the formats page", "%s: %s %zu, element %zu: expected a number in %g..%g",
-                    where, what, index, column, low, high);
+        return fail(LORIS_ERROR_INPUT, "compare it with the formats page",
+                    "%s: %s %zu, element %zu: expected a number in %g..%g", where, what, index, column, low, high);
     *out = v->number;
     return LORIS_OK;
 }
@@ -113,8 +113,8 @@ static loris_status row_number(const json *row, size_t column, double low, doubl
 static loris_status check_row(const json *row, size_t columns, const char *what, size_t index, const char *where) {
     if (row->type == JSON_ARRAY && row->count == columns)
         return LORIS_OK;
-    return fail(LORIS_ERROR_INPUT, "compare it with the formats page", "%s: %s %zu is not an array of %zu elements", where,
-                what, index, columns);
+    return fail(LORIS_ERROR_INPUT, "compare it with the formats page", "%s: %s %zu is not an array of %zu elements",
+                where, what, index, columns);
 }
 
 /* Times and durations: generous bounds that keep later arithmetic on frames and ticks in range. */
@@ -129,13 +129,15 @@ static loris_status read_note(score *out, const json *row, size_t i, const char 
     TRY(row_number(row, 4, 1, 127, &velocity, "note", i, where));
     int in = row->item[2].type == JSON_STRING ? index_of(row->item[2].string, part_names, PART_COUNT) : -1;
     if (in < 0)
-        return fail(LORIS_ERROR_INPUT, "parts are drums, bass, harmony and lead", "%s: note %zu has an unknown part", where, i);
+        return fail(LORIS_ERROR_INPUT, "parts are drums, bass, harmony and lead", "%s: note %zu has an unknown part",
+                    where, i);
     n.part = (part)in;
     n.velocity = (int)velocity;
     if (n.part == PART_DRUMS) {
         n.pitch = row->item[3].type == JSON_STRING ? index_of(row->item[3].string, lane_names, LANE_COUNT) : -1;
         if (n.pitch < 0)
-            return fail(LORIS_ERROR_INPUT, "lanes are kick, snare, clap, hat, openhat, ride, crash, tom, percussion and shaker",
+            return fail(LORIS_ERROR_INPUT,
+                        "lanes are kick, snare, clap, hat, openhat, ride, crash, tom, percussion and shaker",
                         "%s: note %zu has an unknown drum lane", where, i);
     } else {
         TRY(row_number(row, 3, 0, 127, &pitch, "note", i, where));

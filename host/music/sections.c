@@ -5,7 +5,7 @@
 #include "music/composer.h"
 
 static const double SPAN = 4, SPAN_LOW = 3, SPAN_HIGH = 5.5; /* seconds under one chord without a pulse */
-static const double SPAN_LAST = 1.5;                        /* less than this at the end joins the span before */
+static const double SPAN_LAST = 1.5;                         /* less than this at the end joins the span before */
 
 enum { SECTION_BARS = 8, SHORT_SECTION_BARS = 4, SHORT_CLIP_BARS = 16, SECTION_SPANS = 4, SECTION_STRETCH = 2 };
 
@@ -13,7 +13,7 @@ static double clamp(double v, double low, double high) {
     return fmin(fmax(v, low), high);
 }
 
-/* ---- bars ---------------------------------------------------------------------------------------------------------------- */
+/* ---- bars -------------------------------------------------------------------------------------------------------- */
 
 static loris_status bars_of_grid(composer *c) {
     double length = grid_bar_seconds(&c->grid), offset = c->grid.offset;
@@ -59,7 +59,7 @@ static loris_status bars_of_spans(composer *c) {
     return LORIS_OK;
 }
 
-/* ---- sections -------------------------------------------------------------------------------------------------------------- */
+/* ---- sections ---------------------------------------------------------------------------------------------------- */
 
 /* How far the nearest cut is from a time. */
 static double cut_distance(const rhythm *r, double time) {
@@ -71,11 +71,13 @@ static double cut_distance(const rhythm *r, double time) {
         else
             high = middle;
     }
-    double after = low < r->cut_count ? r->cuts[low] - time : HUGE_VAL, before = low > 0 ? time - r->cuts[low - 1] : HUGE_VAL;
+    double after = low < r->cut_count ? r->cuts[low] - time : HUGE_VAL,
+           before = low > 0 ? time - r->cuts[low - 1] : HUGE_VAL;
     return fmin(after, before);
 }
 
-/* Bars of the section that begins at bar `first`: the usual number, or up to two more or fewer if that ends it at a cut. */
+/* Bars of the section that begins at bar `first`: the usual number, or up to two more or fewer if that ends it at a
+ * cut. */
 static size_t section_length(const composer *c, size_t first, size_t usual) {
     size_t left = c->bar_count - first, best = usual;
     double nearest = HUGE_VAL;
@@ -111,7 +113,7 @@ static void divide(composer *c) {
     }
 }
 
-/* ---- energy ----------------------------------------------------------------------------------------------------------------- */
+/* ---- energy ------------------------------------------------------------------------------------------------------ */
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -132,10 +134,11 @@ static void bar_means(const composer *c, double *means) {
     }
 }
 
-/* From movement to music: mostly where the bar stands between the clip's calm and lively ones, partly how lively the clip is. */
+/* From movement to music: mostly where the bar stands between the clip's calm and lively ones, partly how lively the
+ * clip is. */
 static loris_status energy_from_rhythm(composer *c) {
-    enum { CALM = 10, LIVELY = 90 }; /* percentiles */
-    static const double SPREAD = 0.2;  /* less contrast than this is not stretched further */
+    enum { CALM = 10, LIVELY = 90 };  /* percentiles */
+    static const double SPREAD = 0.2; /* less contrast than this is not stretched further */
     double *means = calloc(2 * c->bar_count, sizeof *means);
     if (!means)
         return fail_memory("the energy of the bars");
@@ -168,8 +171,8 @@ static void energy_by_chance(composer *c) {
     }
 }
 
-/* Bars take their section's energy; loudness still follows the bar's own. Without a pulse all stays near the middle, which is
- * what the network knows of such music. */
+/* Bars take their section's energy; loudness still follows the bar's own. Without a pulse all stays near the middle,
+ * which is what the network knows of such music. */
 static loris_status share_energy(composer *c) {
     for (size_t first = 0, end; first < c->bar_count; first = end) {
         double sum = 0;

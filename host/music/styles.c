@@ -12,6 +12,7 @@
 #define OFFBEATS "..x...x...x...x."
 #define TUMBAO "x.....x.x.....x."
 
+/* clang-format off */
 static const style_profile profiles[STYLE_COUNT] = {
     [STYLE_HOUSE] = {.name = "house", .bpm_low = 116, .bpm_high = 130, .energy = 0.75,
                      .bass = {38, 39, -1}, .harmony = {4, 90, 81, -1}, .lead = {80, 81, -1},
@@ -29,7 +30,8 @@ static const style_profile profiles[STYLE_COUNT] = {
                    .bass = {33, 34, -1}, .harmony = {0, 25, 4, -1}, .lead = {73, 80, 26, -1},
                    .kick = {HALVES, "x.....x.x.......", "x.......x.x....."}, .snare = {BACKBEAT}, .hat = {EIGHTHS},
                    .bass_line = {TUMBAO, QUARTERS}, .comping = {HALVES, QUARTERS}, .hat_lane = LANE_HAT,
-                   .harmony_velocity = 66, .minor = 0.4, .sevenths = 0.25, .clap = 0.33, .fills = true, .crashes = true},
+                   .harmony_velocity = 66, .minor = 0.4, .sevenths = 0.25, .clap = 0.33, .fills = true,
+                   .crashes = true},
     [STYLE_FUNK] = {.name = "funk", .bpm_low = 92, .bpm_high = 118, .energy = 0.65,
                     .bass = {36, 33, -1}, .harmony = {16, 28, 4, -1}, .lead = {61, 65, -1},
                     .kick = {"x..x......x.....", "x.....x...x.....", "x.x.......x..x.."}, .snare = {BACKBEAT},
@@ -66,6 +68,7 @@ static const style_profile profiles[STYLE_COUNT] = {
                     .bass = {32, 39, -1}, .harmony = {89, 46, 0, -1}, .lead = {12, 46, 11, -1},
                     .hat_lane = LANE_HAT, .harmony_velocity = 66, .minor = 0.65, .sevenths = 0.25},
 };
+/* clang-format on */
 
 const style_profile *style_profile_of(style s) {
     return &profiles[s];

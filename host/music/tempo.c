@@ -15,8 +15,8 @@ double grid_time(const grid *g, int at_bar, int sixteenth) {
     return g->offset + (at_bar * BEATS_PER_BAR + whole + rest) * 60 / g->bpm;
 }
 
-/* The straight line through the beats, least squares, beats missing between some allowed for: time = *first + k * *period.
- * False when there are too few or the line departs from the stated tempo by more than 4 %. */
+/* The straight line through the beats, least squares, beats missing between some allowed for: time = *first + k *
+ * *period. False when there are too few or the line departs from the stated tempo by more than 4 %. */
 static bool fit_beats(const rhythm *r, double *first, double *period) {
     enum { FEWEST = 4 };
     if (r->beat_count < FEWEST)
@@ -72,11 +72,14 @@ static double phase_of_hits(const composer *c, double period) {
     return x == 0 && y == 0 ? 0 : atan2(y, x) / TWO_PI * period;
 }
 
-/* Adds `weight` to the slot, out of `count` a bar, that holds `time`, if it lies within a quarter slot of the slot's middle. */
+/* Adds `weight` to the slot, out of `count` a bar, that holds `time`, if it lies within a quarter slot of the slot's
+ * middle. */
 static void vote(double *votes, int count, double first, double slot, double time, double weight) {
     double at = (time - first) / slot, nearest = round(at);
-    if (fabs(at - nearest) <= 0.25)
-        votes[(int)(nearest - count * floor(nearest / count))] += weight;
+    if (!(fabs(at - nearest) <= 0.25))
+        return;
+    int k = (int)fmod(nearest, count);
+    votes[k < 0 ? k + count : k] += weight;
 }
 
 /* One of 1/16, 1/8 .. 8, 16, within 1 %. */
@@ -85,8 +88,8 @@ static bool is_folded(double ratio) {
     return fabs(octaves) < 4.01 && fabs(octaves - round(octaves)) < 0.014;
 }
 
-/* Beats give the phase; downbeats, then cuts and hits, vote on which of them begins the bar. Where the grid is slower than the
- * beats, the beats between are candidates as well. */
+/* Beats give the phase; downbeats, then cuts and hits, vote on which of them begins the bar. Where the grid is slower
+ * than the beats, the beats between are candidates as well. */
 void tempo_place(composer *c) {
     enum { SLOTS_MAX = 64 };
     const rhythm *r = c->rhythm;
@@ -112,6 +115,7 @@ void tempo_place(composer *c) {
     for (int k = 1; k < count; k++)
         if (votes[k] > votes[best])
             best = k;
-    double bar_seconds = grid_bar_seconds(&c->grid), offset = first + best * slot;
-    c->grid.offset = offset - bar_seconds * floor(offset / bar_seconds); /* the first downbeat of the clip */
+    double bar_seconds = grid_bar_seconds(&c->grid), offset = fmod(first + best * slot, bar_seconds);
+    offset = offset < 0 ? offset + bar_seconds : offset; /* the first downbeat of the clip */
+    c->grid.offset = isfinite(offset) ? offset : 0;
 }
