@@ -82,7 +82,8 @@ static void add_video(maker *m) {
     if (spec->aspect_num)
         m->video->sample_aspect_ratio = (AVRational){spec->aspect_num, spec->aspect_den};
     m->video_stream = new_stream(m->format, m->video, codec);
-    m->video_stream->avg_frame_rate = m->video->framerate;
+    if (!spec->ticks)
+        m->video_stream->avg_frame_rate = m->video->framerate;
     m->video_stream->sample_aspect_ratio = m->video->sample_aspect_ratio;
     if (spec->cover_picture_only)
         m->video_stream->disposition = AV_DISPOSITION_ATTACHED_PIC;
@@ -124,7 +125,7 @@ static void add_chapter(maker *m) {
     assert_non_null(c);
     c->id = 1;
     c->time_base = (AVRational){1, 1000};
-    c->start = m->spec->first_ms + 100;
+    c->start = m->spec->first_ms;
     c->end = m->spec->first_ms + 500;
     av_dict_set(&c->metadata, "title", "first chapter", 0);
     chapters[0] = c;
@@ -132,13 +133,21 @@ static void add_chapter(maker *m) {
     m->format->nb_chapters = 1;
 }
 
+/* ms that the picture of time `ms` is shown; 40 for the last. */
+static int shown_for(const maker *m, int64_t ms) {
+    for (int i = 0; m->spec->ticks && i + 1 < m->frames; i++)
+        if (m->spec->ticks[i] == ms)
+            return m->spec->ticks[i + 1] - m->spec->ticks[i];
+    return 40;
+}
+
 static void write_encoded(maker *m, AVCodecContext *encoder, AVStream *stream, const AVFrame *frame) {
     AVPacket *packet = av_packet_alloc();
     assert_non_null(packet);
     assert_true(avcodec_send_frame(encoder, frame) >= 0);
     while (avcodec_receive_packet(encoder, packet) >= 0) {
-        if (stream == m->video_stream && !m->spec->ticks)
-            packet->duration = 40;
+        if (stream == m->video_stream)
+            packet->duration = shown_for(m, packet->pts - m->spec->first_ms);
         av_packet_rescale_ts(packet, encoder->time_base, stream->time_base);
         packet->stream_index = stream->index;
         assert_int_equal(av_interleaved_write_frame(m->format, packet), 0);

@@ -23,7 +23,7 @@ typedef struct made_video {
     int sound_offset_ms;          /* from the first frame to the first sample */
     double click;                 /* seconds from the first sample: one sample of 0.9 */
     bool cover_picture_only;      /* the video stream is marked as an attached picture */
-    bool subtitle, chapter;       /* a text line from 0.1 to 0.5 s; a chapter of the same span */
+    bool subtitle, chapter;       /* a text line from 0.1 to 0.5 s; a chapter to 0.5 s */
 } made_video;
 
 void make_video(const char *path, const made_video *spec);

@@ -6,7 +6,7 @@
 enum { DECODE_FAILURES_MAX = 1000 }; /* in a row, before the rest of a stream counts as undecodable */
 
 loris_status decoder_open(decoder *c, demux *d, AVStream *stream, int threads) {
-    *c = (decoder){.input = d, .stream = stream};
+    *c = (decoder){.input = d, .stream = stream, .earliest = INT64_MAX};
     const AVCodecParameters *parameters = stream->codecpar;
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
     if (!codec)
@@ -46,6 +46,8 @@ static void note_damage(decoder *c) {
 static loris_status feed(decoder *c) {
     bool end;
     TRY(demux_read(c->input, c->packet, &end));
+    if (!end && c->packet->pts != AV_NOPTS_VALUE && c->packet->pts < c->earliest)
+        c->earliest = c->packet->pts;
     int code = avcodec_send_packet(c->context, end ? NULL : c->packet);
     av_packet_unref(c->packet);
     c->draining = end;
@@ -88,7 +90,7 @@ int64_t frame_duration(const AVFrame *frame) {
 #endif
 }
 
-loris_status demux_first_frame(const char *path, int64_t *pts) {
+loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll) {
     demux d;
     TRY(demux_open_video(&d, path));
     loris_status status = LORIS_OK;
@@ -107,6 +109,7 @@ loris_status demux_first_frame(const char *path, int64_t *pts) {
         *pts = frame->best_effort_timestamp;
     else
         *pts = d.video->start_time != AV_NOPTS_VALUE ? d.video->start_time : 0;
+    *preroll = c.earliest < *pts;
 done:
     av_frame_free(&frame);
     decoder_close(&c);

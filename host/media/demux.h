@@ -46,8 +46,9 @@ loris_status demux_read(demux *d, AVPacket *packet, bool *end);
 /* Seconds of the video stream by its packets, read to the end of a second opening of the file: for containers that do not say. */
 loris_status demux_measure(const char *path, double *seconds);
 
-/* Presentation time of the first picture that can be decoded, in units of the video stream's time base. */
-loris_status demux_first_frame(const char *path, int64_t *pts);
+/* Presentation time of the first picture that is shown, in units of the video stream's time base. *preroll: packets lie before it,
+ * cut off by an edit list or useless without what they refer to. */
+loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll);
 
 /* Display matrix of a video stream (9 numbers) or NULL. */
 const int32_t *stream_display_matrix(const AVStream *stream);
@@ -63,7 +64,8 @@ typedef struct decoder {
     AVCodecContext *context;
     AVPacket *packet;
     bool draining;
-    int failures; /* in a row */
+    int failures;     /* in a row */
+    int64_t earliest; /* presentation time of the packets so far, INT64_MAX = none */
 } decoder;
 
 /* Selects `stream` in `d` and opens its decoder on `threads` threads. Zero or opened: decoder_close() is always allowed. */
