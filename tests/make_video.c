@@ -52,9 +52,8 @@ static void add_display_matrix(AVStream *s, int rotation, bool mirror) {
     if (mirror)
         av_display_matrix_flip(matrix, 1, 0);
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 101)
-    AVPacketSideData *side =
-        av_packet_side_data_new(&s->codecpar->coded_side_data, &s->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX,
-                                sizeof matrix, 0);
+    AVPacketSideData *side = av_packet_side_data_new(&s->codecpar->coded_side_data, &s->codecpar->nb_coded_side_data,
+                                                     AV_PKT_DATA_DISPLAYMATRIX, sizeof matrix, 0);
     assert_non_null(side);
     memcpy(side->data, matrix, sizeof matrix);
 #else
@@ -173,7 +172,8 @@ static void write_picture(maker *m, int index) {
 }
 
 static void write_sound(maker *m) {
-    int64_t total = (int64_t)(m->spec->sound_seconds * SOUND_RATE), click = (int64_t)(m->spec->click * SOUND_RATE + 0.5);
+    int64_t total = (int64_t)(m->spec->sound_seconds * SOUND_RATE),
+            click = (int64_t)(m->spec->click * SOUND_RATE + 0.5);
     int64_t first = (int64_t)(m->spec->first_ms + m->spec->sound_offset_ms) * SOUND_RATE / 1000;
     for (int64_t at = 0; at < total; at += 1000) {
         AVFrame *f = av_frame_alloc();

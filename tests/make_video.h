@@ -14,7 +14,7 @@ typedef struct made_video {
     const int *ticks;             /* `frames` times in ms; NULL: every 40 ms */
     int first_ms;                 /* added to every time, of sound too */
     int b_frames;
-    int rotation;                 /* degrees clockwise in the display matrix; with `mirror`, flipped left to right first */
+    int rotation;                 /* degrees clockwise; with `mirror`, flipped left to right first */
     bool mirror;
     int aspect_num, aspect_den;   /* of a pixel */
     bool full_range;

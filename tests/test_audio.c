@@ -16,7 +16,10 @@
 static const double pi = 3.14159265358979323846;
 
 static audio new_audio(size_t frames, int channels, int rate) {
-    audio a = {.samples = calloc(frames * (size_t)channels + 1, sizeof(float)), .frames = frames, .channels = channels, .rate = rate};
+    audio a = {.samples = calloc(frames * (size_t)channels + 1, sizeof(float)),
+               .frames = frames,
+               .channels = channels,
+               .rate = rate};
     assert_non_null(a.samples);
     return a;
 }
@@ -30,7 +33,7 @@ static audio sine(double seconds, int channels, int rate, double frequency, doub
     return a;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static void kinds_by_extension(void **state) {
     (void)state;
@@ -45,7 +48,8 @@ static void kinds_by_extension(void **state) {
     assert_int_equal(output_kind_of(""), OUTPUT_UNKNOWN);
 }
 
-static const metadata_entry metadata[] = {{"title", "A title"}, {"seed", "42"}, {"comment", "by hand"}, {"software", "loris-cl"}};
+static const metadata_entry metadata[] = {
+    {"title", "A title"}, {"seed", "42"}, {"comment", "by hand"}, {"software", "loris-cl"}};
 
 static double signal_to_noise(const float *got, const float *want, size_t count) {
     double signal = 0, noise = 1e-20;
@@ -156,7 +160,7 @@ static void full_disk_keeps_the_old_file(void **state) {
     audio_free(&a);
 }
 
-/* ---- loudness ------------------------------------------------------------------------------------------------------ */
+/* ---- loudness --------------------------------------------------------------------------------------------------- */
 
 static void loudness_of_known_tones(void **state) {
     (void)state;
@@ -167,7 +171,8 @@ static void loudness_of_known_tones(void **state) {
     assert_float_equal(lufs, -23, 0.1);
     assert_float_equal(peak, -23, 0.2);
     audio_free(&a);
-    /* Case 15 of its true-peak tests: fs/4 at 0.5, sampled at 45 degrees: -6.0 dBTP +0.2 -0.4, though no sample is above -9. */
+    /* Case 15 of its true-peak tests: fs/4 at 0.5, sampled at 45 degrees: -6.0 dBTP +0.2 -0.4, though no sample is
+     * above -9. */
     a = sine(1, 2, 48000, 12000, 0.5, pi / 4);
     assert_ok(audio_loudness(&a, &lufs, &peak));
     assert_float_equal(peak, -6.1, 0.3);
@@ -210,11 +215,12 @@ static void normalising_reaches_the_target_or_the_peak(void **state) {
     audio_free(&a);
 }
 
-/* ---- mixing -------------------------------------------------------------------------------------------------------- */
+/* ---- mixing ----------------------------------------------------------------------------------------------------- */
 
 static void mixing_adds(void **state) {
     (void)state;
-    audio a = sine(0.1, 2, 32000, 440, 0.2, 0), b = sine(0.05, 2, 32000, 300, 0.3, 0), c = sine(0.1, 2, 32000, 440, 0.2, 0);
+    audio a = sine(0.1, 2, 32000, 440, 0.2, 0), b = sine(0.05, 2, 32000, 300, 0.3, 0),
+          c = sine(0.1, 2, 32000, 440, 0.2, 0);
     assert_ok(audio_mix_original(&a, &b, 0.5, false));
     for (size_t i = 0; i < b.frames * 2; i++)
         c.samples[i] += 0.5f * b.samples[i];
@@ -254,7 +260,8 @@ static void speech_lowers_the_soundtrack_without_clicks(void **state) {
     double low = pow(10, -12 / 20.0);
     assert_float_equal(at(&gain, 0.5), 1, 1e-6);
     for (double t = 1.4; t < 2.9; t += 0.01)
-        assert_in_range((int)(1000 * at(&gain, t)), (int)(1000 * low) - 1, 400); /* -12 dB, not above -8 between syllables */
+        assert_in_range((int)(1000 * at(&gain, t)), (int)(1000 * low) - 1,
+                        400); /* -12 dB, not above -8 between syllables */
     assert_float_equal(at(&gain, 5.9), 1, 0.01);
     /* Steepest: 12 dB within the 50 ms of attack, 240 dB/s, is 27.6 of gain 1 a second. */
     for (size_t i = 2; i < gain.frames * 2; i++)

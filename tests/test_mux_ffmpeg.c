@@ -16,7 +16,7 @@
 #include "media/video.h"
 #include "scratch.h"
 
-/* ---- what a file holds --------------------------------------------------------------------------------------------- */
+/* ---- what a file holds ------------------------------------------------------------------------------------------ */
 
 enum { PACKETS_MAX = 256 };
 
@@ -77,7 +77,7 @@ static void assert_same_video(const char *got_path, const char *want_path, doubl
     release(&want);
 }
 
-/* ---- sound --------------------------------------------------------------------------------------------------------- */
+/* ---- sound ------------------------------------------------------------------------------------------------------ */
 
 static audio clicks(double seconds, int channels, int rate, const double *when, int count) {
     audio a = {.frames = (size_t)(seconds * rate), .channels = channels, .rate = rate};
@@ -104,15 +104,15 @@ static void original_sound_is_aligned_with_the_pictures(void **state) {
         const char *name;
         int first_ms, offset_ms, rate, channels;
     } cases[] = {
-        {"s1.mkv", 0, 0, 48000, 1},   {"s2.mkv", 1400, 0, 32000, 2}, {"s3.mkv", 500, 300, 48000, 2},
+        {"s1.mkv", 0, 0, 48000, 1},      {"s2.mkv", 1400, 0, 32000, 2}, {"s3.mkv", 500, 300, 48000, 2},
         {"s4.mkv", 500, -300, 44100, 1}, {"s5.mov", 0, 200, 48000, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         make_video(scratch(cases[i].name), &(made_video){.first_ms = cases[i].first_ms,
-                                                          .b_frames = 1,
-                                                          .sound_offset_ms = cases[i].offset_ms,
-                                                          .sound_seconds = 1,
-                                                          .click = 0.6});
+                                                         .b_frames = 1,
+                                                         .sound_offset_ms = cases[i].offset_ms,
+                                                         .sound_seconds = 1,
+                                                         .click = 0.6});
         audio a;
         assert_ok(audio_from_video(&a, scratch(cases[i].name), cases[i].rate, cases[i].channels));
         assert_int_equal(a.rate, cases[i].rate);
@@ -131,7 +131,7 @@ static void original_sound_is_aligned_with_the_pictures(void **state) {
     assert_fails(audio_from_video(&a, scratch("silent.mkv"), 48000, 0), LORIS_ERROR_ARGUMENT, NULL);
 }
 
-/* ---- muxing -------------------------------------------------------------------------------------------------------- */
+/* ---- muxing ----------------------------------------------------------------------------------------------------- */
 
 static const char *const inputs[] = {"in.mp4", "in.mkv", "in.mov"};
 static const char *const outputs[] = {"out.mp4", "out.mkv", "out.mov"};
@@ -161,7 +161,8 @@ static void video_packets_are_copied_untouched(void **state) {
     static const double when[] = {0.3};
     audio a = clicks(1, 2, 32000, when, 1);
     for (int i = 0; i < 3; i++) {
-        make_video(scratch(inputs[i]), &(made_video){.frames = 10, .ticks = ticks, .b_frames = 2, .first_ms = i == 1 ? 1400 : 0});
+        make_video(scratch(inputs[i]),
+                   &(made_video){.frames = 10, .ticks = ticks, .b_frames = 2, .first_ms = i == 1 ? 1400 : 0});
         for (int o = 0; o < 3; o++) {
             assert_ok(video_mux(scratch(inputs[i]), &a, scratch(outputs[o]), NULL, 0));
             assert_same_video(scratch(outputs[o]), scratch(inputs[i]), time_grain(outputs[o]));
@@ -330,10 +331,10 @@ static void output_may_replace_the_input(void **state) {
     audio_free(&a);
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------------------ */
+/* ---- failures --------------------------------------------------------------------------------------------------- */
 
-static void fails_and_leaves_nothing(const char *from, const audio *a, const char *to, loris_status status, const char *part,
-                                     const char *hint) {
+static void fails_and_leaves_nothing(const char *from, const audio *a, const char *to, loris_status status,
+                                     const char *part, const char *hint) {
     size_t before = scratch_count();
     assert_fails(video_mux(from, a, to, NULL, 0), status, part);
     if (hint)
@@ -399,7 +400,8 @@ static void hostile_inputs(void **state) {
     static const char *const name[] = {"small.mkv", "small.mp4"};
     for (int n = 0; n < 2; n++) {
         size_t size;
-        make_video(scratch(name[n]), &(made_video){.width = 16, .height = 16, .frames = 3, .sound_seconds = n ? 0 : 0.02, .b_frames = 1});
+        make_video(scratch(name[n]),
+                   &(made_video){.width = 16, .height = 16, .frames = 3, .sound_seconds = n ? 0 : 0.02, .b_frames = 1});
         uint8_t *data = scratch_read(scratch(name[n]), &size);
         for (size_t i = 0; i < size; i += 13) {
             uint8_t kept = data[i];

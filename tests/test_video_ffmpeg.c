@@ -55,7 +55,7 @@ static void release(reading *r) {
     free(r->pixels);
 }
 
-/* ---- warnings ------------------------------------------------------------------------------------------------------ */
+/* ---- warnings --------------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
 static int warnings;
@@ -68,7 +68,7 @@ static void count_warnings(void *user, loris_level level, const char *message) {
     pthread_mutex_unlock(&warnings_lock);
 }
 
-/* ---- times --------------------------------------------------------------------------------------------------------- */
+/* ---- times ------------------------------------------------------------------------------------------------------ */
 
 static void constant_rate_from_any_start(void **state) {
     (void)state;
@@ -140,9 +140,9 @@ static void clock_repairs_stamps(void **state) {
     } cases[] = {
         {{500, 510, 520, 530, 540, 550, 560, 570}, {0, 1, 2, 3, 4, 5, 6, 7}, false},
         {{none, none, 70, 80, none, 100, none, none}, {0, 1, 2, 3, 4, 5, 6, 7}, false},
-        {{0, 10, 10, 30, 40, 35, 60, 70}, {0, 1, 1.5, 3, 4, 4.5, 6, 7}, false},          /* repeated; one step back */
-        {{9000, 9010, 9020, 0, 10, 20, 30, 40}, {0, 1, 2, 3, 4, 5, 6, 7}, false},        /* torn backwards */
-        {{0, 10, 90000, 90010, 90020, 90030, 90040, 90050}, {0, 1, 2, 3, 4, 5, 6, 7}, true}, /* torn ahead */
+        {{0, 10, 10, 30, 40, 35, 60, 70}, {0, 1, 1.5, 3, 4, 4.5, 6, 7}, false},   /* repeated; one step back */
+        {{9000, 9010, 9020, 0, 10, 20, 30, 40}, {0, 1, 2, 3, 4, 5, 6, 7}, false}, /* torn backwards */
+        {{0, 10, 90000, 90010, 90020, 90030, 90040, 90050}, {0, 1, 2, 3, 4, 5, 6, 7}, true},        /* torn ahead */
         {{0, 10, 5000, 5010, 5020, 5030, 5040, 5050}, {0, 1, 500, 501, 502, 503, 504, 505}, false}, /* a long still */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -164,7 +164,7 @@ static void clock_survives_extreme_stamps(void **state) {
     }
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------ */
+/* ---- pictures --------------------------------------------------------------------------------------------------- */
 
 /* Four quarters told apart: 40 80 over 120 160. */
 static uint8_t quarters(int x, int y, int frame) {
@@ -179,15 +179,14 @@ static void rotation_turns_frames_upright(void **state) {
         bool mirror;
         int corner[4]; /* top left, top right, bottom left, bottom right of the upright picture */
     } cases[] = {
-        {0, false, {40, 80, 120, 160}},  {90, false, {120, 40, 160, 80}}, {180, false, {160, 120, 80, 40}},
+        {0, false, {40, 80, 120, 160}},   {90, false, {120, 40, 160, 80}}, {180, false, {160, 120, 80, 40}},
         {270, false, {80, 160, 40, 120}}, {0, true, {80, 40, 160, 120}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bool turned = cases[i].rotation % 180 != 0;
-        make_video(scratch("turned.mp4"), &(made_video){.frames = 2,
-                                                         .luma = quarters,
-                                                         .rotation = cases[i].rotation,
-                                                         .mirror = cases[i].mirror});
+        make_video(
+            scratch("turned.mp4"),
+            &(made_video){.frames = 2, .luma = quarters, .rotation = cases[i].rotation, .mirror = cases[i].mirror});
         for (int pixels = VIDEO_LUMA; pixels <= VIDEO_RGB; pixels++) {
             reading r;
             read_video(&r, scratch("turned.mp4"), 0, (video_pixels)pixels);
@@ -239,14 +238,16 @@ static uint8_t steps(int x, int y, int frame) {
 static void luma_is_full_range(void **state) {
     (void)state;
     for (int full = 0; full < 2; full++) {
-        make_video(scratch("range.mkv"), &(made_video){.codec = "ffv1", .frames = 1, .luma = steps, .full_range = full});
+        make_video(scratch("range.mkv"),
+                   &(made_video){.codec = "ffv1", .frames = 1, .luma = steps, .full_range = full});
         for (int longest = 0; longest <= 32; longest += 32) { /* copied and scaled */
             reading r;
             read_video(&r, scratch("range.mkv"), longest, VIDEO_LUMA);
             for (int k = 0; k < 4; k++) {
                 int level = steps(16 * k, 0, 0);
                 double want = full ? level : (level - 16) * 255.0 / 219;
-                assert_float_equal(r.pixels[(r.height / 2) * r.width + (2 * k + 1) * r.width / 8], want, 1); /* rounding, twice */
+                assert_float_equal(r.pixels[(r.height / 2) * r.width + (2 * k + 1) * r.width / 8], want,
+                                   1); /* rounding, twice */
             }
             release(&r);
         }
@@ -276,11 +277,11 @@ static void grey_rgb_and_odd_sizes(void **state) {
     } cases[] = {{"gray", 61, 37}, {"bgr0", 61, 37}, {"yuv444p", 1, 1}, {"yuv420p", 3, 50}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         make_video(scratch("odd.mkv"), &(made_video){.codec = "ffv1",
-                                                      .pixel_format = cases[i].format,
-                                                      .width = cases[i].width,
-                                                      .height = cases[i].height,
-                                                      .frames = 2,
-                                                      .full_range = true});
+                                                     .pixel_format = cases[i].format,
+                                                     .width = cases[i].width,
+                                                     .height = cases[i].height,
+                                                     .frames = 2,
+                                                     .full_range = true});
         reading r;
         read_video(&r, scratch("odd.mkv"), 0, VIDEO_LUMA);
         assert_int_equal(r.frames, 2);
@@ -291,7 +292,7 @@ static void grey_rgb_and_odd_sizes(void **state) {
     }
 }
 
-/* ---- files that are not what they should be ---------------------------------------------------------------------------- */
+/* ---- files that are not what they should be --------------------------------------------------------------------- */
 
 static void open_fails(const char *path, const char *part) {
     video *v;
@@ -343,11 +344,10 @@ static void sound_and_covers_are_no_video(void **state) {
     (void)state;
     write_wav(scratch("sound.wav"));
     open_fails(scratch("sound.wav"), "no video stream");
-    make_video(scratch("cover.mp4"), &(made_video){.codec = "mjpeg",
-                                                    .pixel_format = "yuvj420p",
-                                                    .full_range = true,
-                                                    .frames = 1,
-                                                    .cover_picture_only = true});
+    make_video(
+        scratch("cover.mp4"),
+        &(made_video){
+            .codec = "mjpeg", .pixel_format = "yuvj420p", .full_range = true, .frames = 1, .cover_picture_only = true});
     open_fails(scratch("cover.mp4"), "no video stream");
 }
 
@@ -434,7 +434,9 @@ static void absurd_sizes_are_refused(void **state) {
     (void)state;
     make_video(scratch("broad.mkv"), &(made_video){.codec = "ffv1", .width = 16390, .height = 1, .frames = 1});
     open_fails(scratch("broad.mkv"), "16390");
-    make_video(scratch("stretched.mkv"), &(made_video){.codec = "ffv1", .width = 8200, .height = 2, .frames = 1, .aspect_num = 2, .aspect_den = 1});
+    make_video(
+        scratch("stretched.mkv"),
+        &(made_video){.codec = "ffv1", .width = 8200, .height = 2, .frames = 1, .aspect_num = 2, .aspect_den = 1});
     open_fails(scratch("stretched.mkv"), "16400");
 }
 

@@ -26,8 +26,9 @@ typedef struct aac_track {
 loris_status aac_track_open(aac_track *t, AVFormatContext *out, const audio *source);
 void aac_track_close(aac_track *t);
 
-/* Encodes and writes whole AAC frames that begin before sample `end`; silence follows the source's end. With `last`, exactly to `end`
- * and what the encoder still holds. *code is FFmpeg's when writing fails (LORIS_ERROR_OUTPUT, message left to the caller). */
+/* Encodes and writes whole AAC frames that begin before sample `end`; silence follows the source's end. With `last`,
+ * exactly to `end` and what the encoder still holds. *code is FFmpeg's when writing fails (LORIS_ERROR_OUTPUT,
+ * message left to the caller). */
 loris_status aac_track_write(aac_track *t, int64_t end, bool last, int *code);
 
 #endif

@@ -1,5 +1,5 @@
-/* The encoder's priming samples need no care here: its first packet lies 1024 samples before time 0, which containers express by
- * an edit list (MP4, MOV) or a codec delay (Matroska), and players leave out. */
+/* The encoder's priming samples need no care here: its first packet lies 1024 samples before time 0, which
+ * containers express by an edit list (MP4, MOV) or a codec delay (Matroska), and players leave out. */
 #include "media/aac_track.h"
 
 #include <math.h>
@@ -31,8 +31,8 @@ static loris_status open_encoder(aac_track *t) {
 
 static loris_status open_resampler(aac_track *t) {
     AVChannelLayout *layout = &t->encoder->ch_layout;
-    if (swr_alloc_set_opts2(&t->resampler, layout, AV_SAMPLE_FMT_FLTP, AAC_RATE, layout, AV_SAMPLE_FMT_FLT, t->source->rate, 0,
-                            NULL) < 0 ||
+    if (swr_alloc_set_opts2(&t->resampler, layout, AV_SAMPLE_FMT_FLTP, AAC_RATE, layout, AV_SAMPLE_FMT_FLT,
+                            t->source->rate, 0, NULL) < 0 ||
         swr_init(t->resampler) < 0)
         return fail(LORIS_ERROR_ARGUMENT, NULL, "sound at %d Hz cannot be resampled", t->source->rate);
     return LORIS_OK;
@@ -65,8 +65,8 @@ void aac_track_close(aac_track *t) {
     av_packet_free(&t->packet);
 }
 
-/* Up to `count` samples a channel from the resampler to offset `at` of the frame, feeding it only once it has run dry: what it
- * keeps does not grow. 0 at the end of the source. */
+/* Up to `count` samples a channel from the resampler to offset `at` of the frame, feeding it only once it has run
+ * dry: what it keeps does not grow. 0 at the end of the source. */
 static int pull(aac_track *t, int at, int count) {
     const audio *a = t->source;
     uint8_t *planes[2] = {0};

@@ -25,7 +25,7 @@ typedef struct sound_reader {
     enum AVSampleFormat format;
 
     audio *out;
-    size_t capacity; /* frames */
+    size_t capacity;  /* frames */
     int64_t position; /* output frame that the resampler's next sample belongs to; below 0 before the first picture */
     double expected;  /* seconds after the first picture at which the next input sample belongs */
     double first_picture;
@@ -100,8 +100,8 @@ static loris_status make_resampler(sound_reader *r, const AVFrame *frame) {
     else if (code >= 0)
         code = av_channel_layout_copy(&given, &r->layout);
     if (code >= 0)
-        code = swr_alloc_set_opts2(&r->resampler, &wanted, AV_SAMPLE_FMT_FLT, r->out->rate, &given, r->format, r->rate, 0,
-                                   NULL);
+        code = swr_alloc_set_opts2(&r->resampler, &wanted, AV_SAMPLE_FMT_FLT, r->out->rate, &given, r->format, r->rate,
+                                   0, NULL);
     av_channel_layout_uninit(&given);
     if (code >= 0)
         code = swr_init(r->resampler);

@@ -27,8 +27,10 @@ static loris_status measure(ebur128_state *meter, const audio *a, double *lufs, 
 
 loris_status audio_loudness(const audio *a, double *lufs, double *true_peak) {
     if (a->channels < 1 || a->rate < 16)
-        return fail(LORIS_ERROR_ARGUMENT, NULL, "the loudness of %d channels at %d Hz is not defined", a->channels, a->rate);
-    ebur128_state *meter = ebur128_init((unsigned)a->channels, (unsigned long)a->rate, EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK);
+        return fail(LORIS_ERROR_ARGUMENT, NULL, "the loudness of %d channels at %d Hz is not defined", a->channels,
+                    a->rate);
+    ebur128_state *meter =
+        ebur128_init((unsigned)a->channels, (unsigned long)a->rate, EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK);
     if (!meter)
         return fail_memory("a loudness meter");
     loris_status status = measure(meter, a, lufs, true_peak);

@@ -1,13 +1,14 @@
 /* The original sound beside the soundtrack, which steps back where somebody speaks.
  *
- * Speech is taken to be where the telephone band, 300 to 3400 Hz (ITU-T G.712), holds most of the original's energy and the
- * original is not near silence: a plain energy detector, easily explained, with no state beyond its smoothing. Every 5 ms
+ * Speech is taken to be where the telephone band, 300 to 3400 Hz (ITU-T G.712), holds most of the original's energy
+ * and the original is not near silence: a plain energy detector, easily explained, with no state beyond its
+ * smoothing. Every 5 ms
  *
  *     presence = ramp(band energy / whole energy, 0.4 .. 0.7) * ramp(level, -55 .. -45 dBFS), energies over 20 ms
  *
- * is followed with 50 ms attack and 400 ms release, long enough to hold through the pauses between syllables. The detector
- * looks 50 ms ahead, so that the soundtrack has stepped back when a word begins. Its gain, -12 dB * presence, is linear between
- * those points in time: no clicks. */
+ * is followed with 50 ms attack and 400 ms release, long enough to hold through the pauses between syllables. The
+ * detector looks 50 ms ahead, so that the soundtrack has stepped back when a word begins. Its gain, -12 dB *
+ * presence, is linear between those points in time: no clicks. */
 #include "media/audio.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static const double level_none = -55, level_full = -45; /* dBFS */
 static const double energy_time = 0.02, attack_time = 0.05, release_time = 0.4, ahead_time = 0.05, point_time = 0.005;
 static const double duck_db = -12;
 
-/* Second-order section, direct form II transposed; coefficients of R. Bristow-Johnson's "Audio EQ Cookbook", Q = 1/sqrt(2). */
+/* Second-order Butterworth section, direct form II transposed; coefficients of R. Bristow-Johnson's "Audio EQ
+ * Cookbook" at Q = 1/sqrt(2). */
 typedef struct biquad {
     double b0, b1, b2, a1, a2, z1, z2;
 } biquad;
@@ -98,8 +100,8 @@ loris_status audio_mix_original(audio *a, const audio *original, double gain, bo
     if (original->frames == 0)
         return LORIS_OK;
     if (a->rate != original->rate || a->channels != original->channels)
-        return fail(LORIS_ERROR_ARGUMENT, NULL, "%d channels at %d Hz cannot be mixed with %d at %d Hz", a->channels, a->rate,
-                    original->channels, original->rate);
+        return fail(LORIS_ERROR_ARGUMENT, NULL, "%d channels at %d Hz cannot be mixed with %d at %d Hz", a->channels,
+                    a->rate, original->channels, original->rate);
     if (with_duck)
         TRY(duck(a, original));
     size_t frames = a->frames < original->frames ? a->frames : original->frames;

@@ -3,8 +3,8 @@
 
 loris_status audio_from_video(audio *out, const char *path, int rate, int channels) {
     *out = (audio){.rate = rate, .channels = channels};
-    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON", "%s: videos cannot be read: built without FFmpeg",
-                path);
+    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON",
+                "%s: videos cannot be read: built without FFmpeg", path);
 }
 
 loris_status video_mux(const char *video_path, const audio *a, const char *path, const metadata_entry *metadata,

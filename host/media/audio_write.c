@@ -11,7 +11,8 @@
 #include "core/file.h"
 #include "core/text.h"
 
-enum { BLOCK = 4096 }; /* frames written at a time; libsndfile's Vorbis encoder keeps a whole call's samples on the stack */
+/* Samples written at a time: libsndfile's Vorbis encoder keeps a whole call's samples on the stack. */
+enum { BLOCK = 4096 };
 
 static const double vorbis_quality = 0.6; /* nominal 192 kb/s in stereo */
 
@@ -30,8 +31,9 @@ static int string_number(const char *key) {
         const char *key;
         int number;
     } known[] = {
-        {"title", SF_STR_TITLE}, {"artist", SF_STR_ARTIST},       {"software", SF_STR_SOFTWARE}, {"date", SF_STR_DATE},
-        {"album", SF_STR_ALBUM}, {"copyright", SF_STR_COPYRIGHT}, {"license", SF_STR_LICENSE},   {"genre", SF_STR_GENRE},
+        {"title", SF_STR_TITLE},     {"artist", SF_STR_ARTIST}, {"software", SF_STR_SOFTWARE},
+        {"date", SF_STR_DATE},       {"album", SF_STR_ALBUM},   {"copyright", SF_STR_COPYRIGHT},
+        {"license", SF_STR_LICENSE}, {"genre", SF_STR_GENRE},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcasecmp(key, known[i].key) == 0)
@@ -84,14 +86,14 @@ static loris_status write_file(const audio *a, const char *temporary, const char
                                size_t metadata_count) {
     SF_INFO info = {.samplerate = a->rate, .channels = a->channels, .format = file_format(path)};
     if (a->channels < 1 || a->channels > BLOCK || !sf_format_check(&info))
-        return fail(LORIS_ERROR_ARGUMENT, "choose .wav", "%s: this format cannot hold %d channels at %d Hz", path, a->channels,
-                    a->rate);
+        return fail(LORIS_ERROR_ARGUMENT, "choose .wav", "%s: this format cannot hold %d channels at %d Hz", path,
+                    a->channels, a->rate);
     SNDFILE *file = sf_open(temporary, SFM_WRITE, &info);
     if (!file)
         return write_failed(NULL, path);
     double quality = vorbis_quality;
-    sf_command(file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality); /* ignored where there is no such setting */
-    sf_command(file, SFC_SET_CLIPPING, NULL, SF_TRUE);                        /* +1.0 is one above the largest integer */
+    sf_command(file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality); /* for Vorbis alone */
+    sf_command(file, SFC_SET_CLIPPING, NULL, SF_TRUE);                        /* +1.0 is beyond the largest integer */
     loris_status status = write_metadata(file, metadata, metadata_count);
     if (status == LORIS_OK)
         status = write_samples(file, a, path);
@@ -102,7 +104,8 @@ static loris_status write_file(const audio *a, const char *temporary, const char
 
 loris_status audio_write(const audio *a, const char *path, const metadata_entry *metadata, size_t metadata_count) {
     if (output_kind_of(path) != OUTPUT_AUDIO)
-        return fail(LORIS_ERROR_ARGUMENT, "end its name in .wav, .flac or .ogg", "%s: not the name of a sound file", path);
+        return fail(LORIS_ERROR_ARGUMENT, "end its name in .wav, .flac or .ogg", "%s: not the name of a sound file",
+                    path);
     output_file out;
     TRY(output_begin(&out, path));
     loris_status status = write_file(a, out.temporary, path, metadata, metadata_count);

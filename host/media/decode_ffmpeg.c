@@ -10,8 +10,8 @@ loris_status decoder_open(decoder *c, demux *d, AVStream *stream, int threads) {
     const AVCodecParameters *parameters = stream->codecpar;
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
     if (!codec)
-        return fail(LORIS_ERROR_INPUT, "install an FFmpeg that has it, or convert the video first", "%s: no decoder for %s",
-                    d->path, avcodec_get_name(parameters->codec_id));
+        return fail(LORIS_ERROR_INPUT, "install an FFmpeg that has it, or convert the video first",
+                    "%s: no decoder for %s", d->path, avcodec_get_name(parameters->codec_id));
     c->packet = av_packet_alloc();
     c->context = avcodec_alloc_context3(codec);
     if (!c->packet || !c->context)

@@ -1,7 +1,8 @@
-/* FFmpeg's demuxers and decoders behind statuses; used by the files of this folder that need FFmpeg, and by no other.
+/* FFmpeg's demuxers and decoders behind statuses; used by the files of this folder that need FFmpeg, and by no
+ * other.
  *
- * One regular file is read and nothing else: playlists and containers that name further files or addresses are refused. Damage
- * is skipped and warned of once. Every loop looks at cancelled(). */
+ * One regular file is read and nothing else: playlists and containers that name further files or addresses are
+ * refused. Damage is skipped and warned of once. Every loop looks at cancelled(). */
 #ifndef LORIS_MEDIA_DEMUX_H
 #define LORIS_MEDIA_DEMUX_H
 
@@ -29,8 +30,8 @@ typedef struct demux {
     bool damaged;        /* a warning was given */
 } demux;
 
-/* Opens `path` and finds its streams. `d` must stay where it is until demux_close(). LORIS_ERROR_INPUT: missing, a folder, empty,
- * no known container. On failure nothing is left to close. */
+/* Opens `path` and finds its streams. `d` must stay where it is until demux_close(). LORIS_ERROR_INPUT: missing, a
+ * folder, empty, no known container. On failure nothing is left to close. */
 loris_status demux_open(demux *d, const char *path);
 void demux_close(demux *d);
 
@@ -43,11 +44,12 @@ void demux_select(demux *d, const AVStream *stream);
 /* The next packet of a selected stream; *end at the end of the file, or where it cannot be read any further. */
 loris_status demux_read(demux *d, AVPacket *packet, bool *end);
 
-/* Seconds of the video stream by its packets, read to the end of a second opening of the file: for containers that do not say. */
+/* Seconds of the video stream by its packets, read to the end of a second opening of the file: for containers that
+ * do not say. */
 loris_status demux_measure(const char *path, double *seconds);
 
-/* Presentation time of the first picture that is shown, in units of the video stream's time base. *preroll: packets lie before it,
- * cut off by an edit list or useless without what they refer to. */
+/* Presentation time of the first picture that is shown, in units of the video stream's time base. *preroll: packets
+ * lie before it, cut off by an edit list or useless without what they refer to. */
 loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll);
 
 /* Display matrix of a video stream (9 numbers) or NULL. */
@@ -56,7 +58,7 @@ const int32_t *stream_display_matrix(const AVStream *stream);
 /* Records an FFmpeg error code as a loris_status for the input. */
 loris_status demux_error(const demux *d, int code, const char *what);
 
-/* ---- decoding ------------------------------------------------------------------------------------------------------ */
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
 
 typedef struct decoder {
     demux *input;
@@ -68,7 +70,8 @@ typedef struct decoder {
     int64_t earliest; /* presentation time of the packets so far, INT64_MAX = none */
 } decoder;
 
-/* Selects `stream` in `d` and opens its decoder on `threads` threads. Zero or opened: decoder_close() is always allowed. */
+/* Selects `stream` in `d` and opens its decoder on `threads` threads. Zero or opened: decoder_close() is always
+ * allowed. */
 loris_status decoder_open(decoder *c, demux *d, AVStream *stream, int threads);
 loris_status decoder_next(decoder *c, AVFrame *frame, bool *end);
 void decoder_close(decoder *c);

@@ -12,9 +12,10 @@
 
 enum { READ_FAILURES_MAX = 64 }; /* in a row, before the rest of a file counts as unreadable */
 
-/* ---- FFmpeg's log -------------------------------------------------------------------------------------------------- */
+/* ---- FFmpeg's log ----------------------------------------------------------------------------------------------- */
 
-/* FFmpeg reports what it survives, from any thread and one piece of a line at a time; our own messages say what matters. */
+/* FFmpeg reports what it survives, from any thread and one piece of a line at a time; our own messages say what
+ * matters. */
 static void log_line(void *object, int level, const char *format, va_list arguments) {
     static _Thread_local int print_prefix = 1;
     if (level > AV_LOG_WARNING)
@@ -30,7 +31,7 @@ static void route_log(void) {
     av_log_set_callback(log_line);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static int interrupted(void *opaque) {
     const demux *d = opaque;
@@ -49,7 +50,8 @@ static int open_nothing(AVFormatContext *format, AVIOContext **io, const char *u
 
 /* Formats that are lists of files; some open them by ways of their own. */
 static bool is_playlist(const AVInputFormat *format) {
-    static const char *const names[] = {"hls", "applehttp", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp"};
+    static const char *const names[] = {"hls", "applehttp",          "concat", "dash",
+                                        "imf", "webm_dash_manifest", "sdp",    "rtsp"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (av_match_name(names[i], format->name))
             return true;
@@ -59,7 +61,8 @@ static bool is_playlist(const AVInputFormat *format) {
 static loris_status check_file(const char *path) {
     struct stat s;
     if (stat(path, &s) != 0)
-        return fail(LORIS_ERROR_INPUT, errno == ENOENT ? "is the path spelt right?" : NULL, "%s: %s", path, strerror(errno));
+        return fail(LORIS_ERROR_INPUT, errno == ENOENT ? "is the path spelt right?" : NULL, "%s: %s", path,
+                    strerror(errno));
     if (S_ISDIR(s.st_mode))
         return fail(LORIS_ERROR_INPUT, "name a video file in it", "%s: is a folder", path);
     if (!S_ISREG(s.st_mode))
@@ -76,7 +79,8 @@ loris_status demux_error(const demux *d, int code, const char *what) {
         TRY(check_cancelled());
     char text[AV_ERROR_MAX_STRING_SIZE];
     av_strerror(code, text, sizeof text);
-    return fail(LORIS_ERROR_INPUT, "is the file complete? FFmpeg's ffprobe may tell more", "%s: %s: %s", d->path, what, text);
+    return fail(LORIS_ERROR_INPUT, "is the file complete? FFmpeg's ffprobe may tell more", "%s: %s: %s", d->path, what,
+                text);
 }
 
 /* Text shown as pictures is a curiosity of FFmpeg; a text file is not a video. */
@@ -122,7 +126,8 @@ static loris_status open_format(demux *d) {
     const AVInputFormat *kind = NULL;
     int code = open_io(d, &d->io, &kind);
     if (code >= 0 && is_playlist(kind))
-        return fail(LORIS_ERROR_INPUT, "name the video itself", "%s: a list of videos (%s), not a video", d->path, kind->name);
+        return fail(LORIS_ERROR_INPUT, "name the video itself", "%s: a list of videos (%s), not a video", d->path,
+                    kind->name);
     if (code >= 0) {
         d->format = avformat_alloc_context();
         if (!d->format)
@@ -134,7 +139,8 @@ static loris_status open_format(demux *d) {
         code = avformat_open_input(&d->format, d->url, kind, NULL);
     }
     if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF)
-        return fail(LORIS_ERROR_INPUT, "is it a video, and is the download complete? an MP4 cut short has lost its index",
+        return fail(LORIS_ERROR_INPUT,
+                    "is it a video, and is the download complete? an MP4 cut short has lost its index",
                     "%s: not a video that FFmpeg can read", d->path);
     if (code < 0)
         return demux_error(d, code, "cannot be opened as a video");
@@ -199,8 +205,8 @@ loris_status demux_open_video(demux *d, const char *path) {
         if (width <= 0 || height <= 0)
             status = fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: no frame of the video can be decoded", path);
         else if (width > VIDEO_LONGEST_SIDE || height > VIDEO_LONGEST_SIDE)
-            status = fail(LORIS_ERROR_INPUT, "scale the video down first", "%s: %dx%d pixels; at most %d a side", path, width,
-                          height, VIDEO_LONGEST_SIDE);
+            status = fail(LORIS_ERROR_INPUT, "scale the video down first", "%s: %dx%d pixels; at most %d a side", path,
+                          width, height, VIDEO_LONGEST_SIDE);
     }
     if (status != LORIS_OK)
         demux_close(d);
@@ -212,7 +218,7 @@ void demux_select(demux *d, const AVStream *stream) {
         d->format->streams[i]->discard = i == (unsigned)stream->index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 loris_status demux_read(demux *d, AVPacket *packet, bool *end) {
     *end = false;

@@ -1,7 +1,7 @@
 #include "media/frame_clock.h"
 
-/* As ffmpeg's own thresholds: a step back of more than a second, or in containers whose clock may be torn one ahead of more than
- * ten, is a new beginning of the clock and not a time. */
+/* As ffmpeg's own thresholds: a step back of more than a second, or in containers whose clock may be torn one ahead
+ * of more than ten, is a new beginning of the clock and not a time. */
 static const double torn_back = 1, torn_ahead = 10;
 
 frame_clock frame_clock_begin(double unit, double frame_rate, bool discontinuous) {

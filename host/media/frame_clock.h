@@ -18,7 +18,8 @@ typedef struct frame_clock {
 
 frame_clock frame_clock_begin(double unit, double frame_rate, bool discontinuous);
 
-/* The time of the next frame in presentation order: 0 for the first, then strictly increasing. `duration` in ticks, 0 = unknown. */
+/* The time of the next frame in presentation order: 0 for the first, then strictly increasing. `duration` in ticks,
+ * 0 = unknown. */
 double frame_clock_next(frame_clock *c, int64_t stamp, int64_t duration);
 
 #endif

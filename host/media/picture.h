@@ -1,4 +1,5 @@
-/* Decoded frames to upright, square-pixelled luma or RGB of one fixed size; for the files of this folder that need FFmpeg. */
+/* Decoded frames to upright, square-pixelled luma or RGB of one fixed size; for the files of this folder that need
+ * FFmpeg. */
 #ifndef LORIS_MEDIA_PICTURE_H
 #define LORIS_MEDIA_PICTURE_H
 
@@ -13,8 +14,8 @@ typedef struct orientation {
     bool transpose, flip_x, flip_y;
 } orientation;
 
-/* From the 3x3 display matrix in 16.16 fixed point (ISO 14496-12, 6.2.2), NULL for upright; other angles go to the nearest right
- * one. */
+/* From the 3x3 display matrix in 16.16 fixed point (ISO 14496-12, 6.2.2), NULL for upright; other angles go to the
+ * nearest right one. */
 orientation orientation_of(const int32_t *matrix);
 int orientation_degrees(orientation o); /* clockwise rotation, 0 .. 270, a mirror image left aside */
 
@@ -35,7 +36,8 @@ typedef struct picture_scaler {
 loris_status picture_scaler_init(picture_scaler *s, orientation turn, int width, int height, video_pixels pixels);
 void picture_scaler_free(picture_scaler *s);
 
-/* Writes width * height * (1 or 3) bytes. The size, format and colours of `frame` may change from one call to the next. */
+/* Writes width * height * (1 or 3) bytes. The size, format and colours of `frame` may change from one call to the
+ * next. */
 loris_status picture_scale(picture_scaler *s, const AVFrame *frame, uint8_t *out);
 
 #endif

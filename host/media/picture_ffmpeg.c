@@ -8,7 +8,7 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 
-/* ---- orientation --------------------------------------------------------------------------------------------------- */
+/* ---- orientation ------------------------------------------------------------------------------------------------ */
 
 /* A decoded point (p, q) is shown at (a p + c q, b p + d q), with y pointing down. */
 orientation orientation_of(const int32_t *matrix) {
@@ -51,7 +51,7 @@ static void turn_picture(const picture_scaler *s, uint8_t *out) {
     }
 }
 
-/* ---- scaling ------------------------------------------------------------------------------------------------------- */
+/* ---- scaling ---------------------------------------------------------------------------------------------------- */
 
 static enum AVPixelFormat delivered_format(const picture_scaler *s) {
     return s->pixels == VIDEO_RGB ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GRAY8;
@@ -79,7 +79,8 @@ void picture_scaler_free(picture_scaler *s) {
     av_freep(&s->plane[0]);
 }
 
-/* 1 for full range: said by the stream, or by a pixel format of the old "J" kind; grey and RGB are full unless said otherwise. */
+/* 1 for full range: said by the stream, or by a pixel format of the old "J" kind; grey and RGB are full unless said
+ * otherwise. */
 static int full_range(const AVFrame *frame) {
     if (frame->color_range != AVCOL_RANGE_UNSPECIFIED)
         return frame->color_range == AVCOL_RANGE_JPEG;
@@ -123,24 +124,23 @@ static loris_status make_context(picture_scaler *s, const AVFrame *frame) {
     av_opt_set_int(c, "dst_format", delivered_format(s), 0);
     av_opt_set_int(c, "dst_range", 1, 0);
     av_opt_set_int(c, "sws_flags", SWS_AREA | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, 0);
-    const int *matrix = sws_getCoefficients(s->from_space);
-    bool made = sws_init_context(c, NULL, NULL) >= 0;
-    /* Refused (-1) where neither side is YUV: there is nothing to convert then. */
-    if (made)
-        sws_setColorspaceDetails(c, matrix, s->from_range, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
-    else {
+    if (sws_init_context(c, NULL, NULL) < 0) {
         sws_freeContext(s->context);
         s->context = NULL;
         return fail(LORIS_ERROR_INPUT, "convert the video first", "frames of %dx%d (%s) cannot be scaled to %dx%d",
                     frame->width, frame->height, av_get_pix_fmt_name(frame->format), s->width, s->height);
     }
+    /* Refused where neither side is YUV: there is nothing to convert then. */
+    (void)sws_setColorspaceDetails(c, sws_getCoefficients(s->from_space), s->from_range,
+                                   sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
     return LORIS_OK;
 }
 
 loris_status picture_scale(picture_scaler *s, const AVFrame *frame, uint8_t *out) {
     if (!made_for(s, frame))
         TRY(make_context(s, frame));
-    int rows = sws_scale(s->context, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, s->plane, s->stride);
+    int rows = sws_scale(s->context, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, s->plane,
+                         s->stride);
     if (rows != scaled_height(s))
         return fail(LORIS_ERROR_INTERNAL, NULL, "scaling a frame gave %d rows of %d", rows, scaled_height(s));
     turn_picture(s, out);

@@ -41,7 +41,7 @@ struct video {
     double end; /* seconds, once finished */
 };
 
-/* ---- what the stream says ------------------------------------------------------------------------------------------ */
+/* ---- what the stream says --------------------------------------------------------------------------------------- */
 
 static loris_status find_duration(video *v) {
     const AVStream *s = v->input.video;
@@ -62,8 +62,8 @@ static loris_status find_size(video *v, orientation turn) {
     double width = fmax(1, round(s->codecpar->width * ratio)), height = s->codecpar->height;
     if (width > VIDEO_LONGEST_SIDE)
         return fail(LORIS_ERROR_INPUT, "correct the video's pixel aspect ratio first",
-                    "%s: shown %.0f pixels wide (pixel aspect %d:%d); at most %d a side", v->input.path, width, aspect.num,
-                    aspect.den, VIDEO_LONGEST_SIDE);
+                    "%s: shown %.0f pixels wide (pixel aspect %d:%d); at most %d a side", v->input.path, width,
+                    aspect.num, aspect.den, VIDEO_LONGEST_SIDE);
     v->info.width = (int)(turn.transpose ? height : width);
     v->info.height = (int)(turn.transpose ? width : height);
     return LORIS_OK;
@@ -87,7 +87,7 @@ static loris_status read_info(video *v, orientation turn) {
     return find_duration(v);
 }
 
-/* ---- the decoding thread ------------------------------------------------------------------------------------------- */
+/* ---- the decoding thread ---------------------------------------------------------------------------------------- */
 
 /* Waits for a free slot; NULL when the video is being closed. */
 static ring_slot *claim_slot(video *v) {
@@ -109,7 +109,8 @@ static void publish_slot(video *v) {
 static void warn_if_cut_short(const video *v) {
     double end = v->clock.end, wanted = v->info.duration;
     if (v->clock.started && end < wanted - 1 && end < 0.98 * wanted)
-        log_message(LORIS_LOG_WARNING, "%s: its video ends at %.1f s of %.1f s; is the file complete?", v->input.path, end, wanted);
+        log_message(LORIS_LOG_WARNING, "%s: its video ends at %.1f s of %.1f s; is the file complete?", v->input.path,
+                    end, wanted);
 }
 
 static loris_status decode_all(video *v) {
@@ -129,7 +130,8 @@ static loris_status decode_all(video *v) {
         publish_slot(v);
     }
     if (!v->clock.started && !atomic_load(&v->input.stop))
-        status = fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: no frame of the video can be decoded", v->input.path);
+        status =
+            fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: no frame of the video can be decoded", v->input.path);
     else if (end && !atomic_load(&v->input.stop))
         warn_if_cut_short(v);
 done:
@@ -151,7 +153,7 @@ static void *decode_thread(void *user) {
     return NULL;
 }
 
-/* ---- the caller's side --------------------------------------------------------------------------------------------- */
+/* ---- the caller's side ------------------------------------------------------------------------------------------ */
 
 static loris_status start(video *v, int longest, video_pixels pixels) {
     orientation turn = orientation_of(stream_display_matrix(v->input.video));
@@ -163,7 +165,8 @@ static loris_status start(video *v, int longest, video_pixels pixels) {
         if (!(v->ring[i].pixels = malloc(bytes)))
             return fail_memory("decoded frames");
     int threads = worker_processors();
-    TRY(decoder_open(&v->decode, &v->input, v->input.video, threads < DECODE_THREADS_MAX ? threads : DECODE_THREADS_MAX));
+    TRY(decoder_open(&v->decode, &v->input, v->input.video,
+                     threads < DECODE_THREADS_MAX ? threads : DECODE_THREADS_MAX));
     v->clock = frame_clock_begin(av_q2d(v->input.video->time_base), v->info.frame_rate,
                                  v->input.format->iformat->flags & AVFMT_TS_DISCONT);
     if (pthread_create(&v->thread, NULL, decode_thread, v) != 0)

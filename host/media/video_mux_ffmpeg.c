@@ -1,5 +1,5 @@
-/* The same video with a new soundtrack. Packets are copied, never decoded; every time is moved by the first picture's, so that
- * picture and sound both begin at 0. */
+/* The same video with a new soundtrack. Packets are copied, never decoded; every time is moved by the first
+ * picture's, so that picture and sound both begin at 0. */
 #include "media/audio.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ typedef struct muxer {
     double end;                  /* seconds: when the last picture ceases to show */
 } muxer;
 
-/* ---- errors -------------------------------------------------------------------------------------------------------- */
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
 
 static loris_status output_error(const muxer *m, int code) {
     if (code == AVERROR(ENOMEM))
@@ -56,18 +56,20 @@ static int hidden_error(const muxer *m, int code) {
 static loris_status cannot_hold(const muxer *m) {
     enum AVCodecID id = m->in.video->codecpar->codec_id;
     const AVOutputFormat *matroska = av_guess_format("matroska", NULL, NULL);
-    bool other = matroska && m->out->oformat != matroska && avformat_query_codec(matroska, id, FF_COMPLIANCE_NORMAL) == 1;
+    bool other =
+        matroska && m->out->oformat != matroska && avformat_query_codec(matroska, id, FF_COMPLIANCE_NORMAL) == 1;
     return fail(LORIS_ERROR_OUTPUT, other ? "name the output .mkv" : "convert the video to H.264 first",
                 "%s: %s video cannot be kept in this kind of file", m->path, avcodec_get_name(id));
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------------------- */
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
 
 static bool can_hold(const AVFormatContext *out, enum AVCodecID id) {
     return avformat_query_codec(out->oformat, id, FF_COMPLIANCE_NORMAL) == 1;
 }
 
-/* Before FFmpeg 6.1 side data (rotation, mastering display, stereo layout) belongs to the stream, not to its parameters. */
+/* Before FFmpeg 6.1 side data (rotation, mastering display, stereo layout) belongs to the stream, not to its
+ * parameters. */
 static int copy_side_data(AVStream *to, const AVStream *from) {
 #if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(60, 30, 101)
     for (int i = 0; i < from->nb_side_data; i++) {
@@ -125,7 +127,7 @@ static loris_status add_streams(muxer *m, const audio *a) {
     return LORIS_OK;
 }
 
-/* ---- metadata and chapters ----------------------------------------------------------------------------------------- */
+/* ---- metadata and chapters -------------------------------------------------------------------------------------- */
 
 /* MP4 and MOV have a fixed set of keys; others join the comment as "key=value". */
 static bool is_known_key(const muxer *m, const char *key) {
@@ -139,7 +141,8 @@ static bool is_known_key(const muxer *m, const char *key) {
 }
 
 static loris_status add_metadata(muxer *m, const metadata_entry *metadata, size_t count) {
-    static const char *const of_container[] = {"encoder", "major_brand", "minor_version", "compatible_brands", "DURATION"};
+    static const char *const of_container[] = {"encoder", "major_brand", "minor_version", "compatible_brands",
+                                               "DURATION"};
     AVDictionary **to = &m->out->metadata;
     text comment = {0};
     bool failed = av_dict_copy(to, m->in.format->metadata, 0) < 0;
@@ -200,10 +203,10 @@ static loris_status check_times(const muxer *m, const AVPacket *p) {
     return LORIS_OK;
 }
 
-/* ---- copying ------------------------------------------------------------------------------------------------------- */
+/* ---- copying ---------------------------------------------------------------------------------------------------- */
 
-/* Makes times of a video packet start at the first picture, whole again after a torn clock, and decoding times increase: the rules of
- * frame_clock.c, for packets. */
+/* Makes times of a video packet start at the first picture, whole again after a torn clock, and decoding times
+ * increase: the rules of frame_clock.c, for packets. */
 static loris_status restamp_video(muxer *m, AVPacket *p) {
     AVRational unit = m->in.video->time_base, rate = m->in.video->avg_frame_rate;
     int64_t second = llround(1 / av_q2d(unit));
@@ -214,7 +217,9 @@ static loris_status restamp_video(muxer *m, AVPacket *p) {
     if (p->pts == AV_NOPTS_VALUE)
         return fail(LORIS_ERROR_INPUT, "convert the video first: ffmpeg can give it time stamps",
                     "%s: its packets do not say when they are shown", m->in.path);
-    int64_t step = p->duration > 0 ? p->duration : rate.num > 0 && rate.den > 0 ? av_rescale_q(1, av_inv_q(rate), unit) : 1;
+    int64_t step = p->duration > 0                ? p->duration
+                   : rate.num > 0 && rate.den > 0 ? av_rescale_q(1, av_inv_q(rate), unit)
+                                                  : 1;
     int64_t shift = m->torn - m->first;
     if (m->last_dts != AV_NOPTS_VALUE) {
         int64_t ahead = p->dts + shift - m->last_dts;
@@ -278,8 +283,8 @@ static loris_status copy_packet(muxer *m) {
     return code < 0 ? output_error(m, hidden_error(m, code)) : LORIS_OK;
 }
 
-/* Samples of sound: as long as the pictures. Decoders that ignore the length of the last AAC frame (1024 samples, 21 ms) play all of
- * it; where a picture is shorter than that, whole AAC frames come closest to its end. */
+/* Samples of sound: as long as the pictures. Decoders that ignore the length of the last AAC frame (1024 samples, 21
+ * ms) play all of it; where a picture is shorter than that, whole AAC frames come closest to its end. */
 static int64_t sound_length(const muxer *m) {
     int frame = m->sound.encoder->frame_size;
     bool short_pictures = (double)m->last_step * av_q2d(m->in.video->time_base) * AAC_RATE < frame;
@@ -302,7 +307,7 @@ static loris_status copy_all(muxer *m) {
     return code < 0 ? output_error(m, hidden_error(m, code)) : status;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static int interrupted(void *opaque) {
     (void)opaque;
@@ -318,14 +323,17 @@ static loris_status open_output(muxer *m, const char *temporary) {
         return fail_memory("a path");
     snprintf(m->url, size, "file:%s", temporary);
     if (avformat_alloc_output_context2(&m->out, NULL, format, m->url) < 0)
-        return fail(LORIS_ERROR_OUTPUT, "choose another kind of file", "%s: this FFmpeg cannot write %s", m->path, format);
+        return fail(LORIS_ERROR_OUTPUT, "choose another kind of file", "%s: this FFmpeg cannot write %s", m->path,
+                    format);
     m->out->flags |= AVFMT_FLAG_BITEXACT; /* the same run twice gives the same file */
     m->out->interrupt_callback = (AVIOInterruptCB){interrupted, NULL};
-    /* Every container here has its way to begin sound before 0 (the encoder's priming), but Matroska none for pictures. */
+    /* Every container here has its way to begin sound before 0 (the encoder's priming), but Matroska none for
+     * pictures. */
     bool moved = m->preroll && strcmp(format, "matroska") == 0;
     m->out->avoid_negative_ts = moved ? AVFMT_AVOID_NEG_TS_MAKE_NON_NEGATIVE : AVFMT_AVOID_NEG_TS_DISABLED;
     if (moved)
-        log_message(LORIS_LOG_WARNING, "%s: what was cut off the video's beginning will show; .mp4 keeps it hidden", m->path);
+        log_message(LORIS_LOG_WARNING, "%s: what was cut off the video's beginning will show; .mp4 keeps it hidden",
+                    m->path);
     return LORIS_OK;
 }
 
@@ -368,7 +376,8 @@ static loris_status check_rotation(const muxer *m, const char *temporary) {
     return LORIS_OK;
 }
 
-static loris_status mux(muxer *m, const audio *a, const char *temporary, const metadata_entry *metadata, size_t metadata_count) {
+static loris_status mux(muxer *m, const audio *a, const char *temporary, const metadata_entry *metadata,
+                        size_t metadata_count) {
     TRY(open_output(m, temporary));
     TRY(add_streams(m, a));
     TRY(add_metadata(m, metadata, metadata_count));

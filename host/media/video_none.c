@@ -5,8 +5,8 @@ loris_status video_open(video **out, const char *path, int longest, video_pixels
     (void)longest;
     (void)pixels;
     *out = NULL;
-    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON", "%s: videos cannot be read: built without FFmpeg",
-                path);
+    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON",
+                "%s: videos cannot be read: built without FFmpeg", path);
 }
 
 /* Nothing was opened, so the rest is never reached with a video. */
@@ -28,5 +28,6 @@ loris_status video_next(video *v, video_frame *out, bool *end) {
     (void)v;
     (void)out;
     *end = true;
-    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON", "videos cannot be read: built without FFmpeg");
+    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON",
+                "videos cannot be read: built without FFmpeg");
 }
