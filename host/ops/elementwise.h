@@ -1,4 +1,5 @@
-/* What other operations need to know about the elementwise ones: to absorb them (an epilogue), and to stream like them. */
+/* What other operations need to know about the elementwise ones: to absorb them (an epilogue), and to stream like them.
+ */
 #ifndef LORIS_OPS_ELEMENTWISE_H
 #define LORIS_OPS_ELEMENTWISE_H
 

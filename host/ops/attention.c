@@ -1,0 +1,96 @@
+/* Multi-head attention: one tile of scores at a time (kernels/attention.cl). */
+#include <math.h>
+
+#include "ops/stream.h"
+
+enum { HEAD_MAX = 128 };
+
+enum { VARIANT_ROWS, VARIANT_TILES };
+
+/* A work-group of the tiled kernel has 8 items across and one for 4 of its rows down. Wider heads get fewer rows, so
+ * that local memory stays below 32 KiB, which every full OpenCL device has. */
+enum { TILE_ACROSS = 8, ROWS_PER_ITEM = 4 };
+
+static int tile_rows(int head) {
+    return head <= 64 ? 32 : 16;
+}
+
+static size_t tile_local_bytes(int head) {
+    const size_t rows = (size_t)tile_rows(head) + 4, keys = 32 + 4;
+    return 4 * ((size_t)head * rows + (size_t)head * keys + (32 + TILE_ACROSS) * rows);
+}
+
+static int head_width(const node *n) {
+    return node_input_shape(n, 0).channels / *(const int *)node_parameters(n);
+}
+
+static loris_status attention_prepare(compute *c, node *n) {
+    const int head = head_width(n);
+    const bool tiles = !wide_items(c) &&
+                       c->dev.max_work_group >= (size_t)(TILE_ACROSS * tile_rows(head) / ROWS_PER_ITEM) &&
+                       c->dev.local_memory >= tile_local_bytes(head);
+    node_set_variant(n, tiles ? VARIANT_TILES : VARIANT_ROWS, tiles ? "tiles" : "rows");
+    return LORIS_OK;
+}
+
+static loris_status attention_lower(lowering *l, const node *n) {
+    const shape q = node_input_shape(n, 0), out = node_out_shape(n);
+    const int heads = *(const int *)node_parameters(n), head = head_width(n);
+    const size_t rows = block_floats(q) / (size_t)q.channels, blocks = blocks_of(out);
+    const shape kv = node_input_shape(n, 1);
+    const bool tiles = node_variant(n) == VARIANT_TILES;
+    const int vectors = rows <= 16 ? 1 : 2;
+
+    if (tiles)
+        launch_kernel(l, "attention", "attention_tiles", "TILED=1 D=%d TILE_ROWS=%d", head, tile_rows(head));
+    else
+        launch_kernel(l, "attention", "attention_rows", "TILED=0 D=%d QUERY_VECTORS=%d", head, vectors);
+    input_block_argument(l, n, 0);
+    input_block_argument(l, n, 1);
+    output_argument(l);
+    int_argument(l, (int)rows);
+    int_argument(l, (int)(block_floats(kv) / (size_t)kv.channels));
+    int_argument(l, out.batch);
+    int_argument(l, heads);
+    float_argument(l, (float)(1.4426950408889634 / sqrt(head)));
+    if (tiles) {
+        const size_t down = (size_t)(tile_rows(head) / ROWS_PER_ITEM), height = (size_t)tile_rows(head);
+        launch_range(l, 3, (const size_t[3]){TILE_ACROSS, (rows + height - 1) / height * down, (size_t)heads * blocks},
+                     (const size_t[3]){TILE_ACROSS, down, 1}, 1);
+    } else {
+        const size_t height = 16 * (size_t)vectors;
+        launch_range(l, 3, (const size_t[3]){(rows + height - 1) / height, (size_t)heads, blocks},
+                     (const size_t[3]){1, 1, 1}, 0);
+    }
+    return lowering_status(l);
+}
+
+static const op attention_op = {
+    .name = "attention", .reads_evaluations = true, .prepare = attention_prepare, .lower = attention_lower};
+
+tensor attention(net *n, tensor q, tensor kv, int heads) {
+    if (net_failed(n))
+        return (tensor){0};
+    const shape sq = shape_of(n, q), sk = shape_of(n, kv);
+    if (heads < 1 || sq.channels % heads || sk.channels != 2 * sq.channels || !broadcastable(sq, sk)) {
+        char tq[96], tk[96];
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "attention: %d heads of queries %s and keys and values %s",
+                        heads, shape_text(sq, tq), shape_text(sk, tk));
+    }
+    if (sq.channels / heads > HEAD_MAX)
+        return net_fail(n, LORIS_ERROR_INPUT, NULL, "attention: heads of %d channels, more than %d",
+                        sq.channels / heads, HEAD_MAX);
+    shape out = sq;
+    out.batch = sq.batch > sk.batch ? sq.batch : sk.batch;
+    const double pairs = (double)blocks_of(out) * (double)(block_floats(sq) / (size_t)sq.channels) *
+                         (double)(block_floats(sk) / (size_t)sk.channels);
+    return net_append(n, &(node_request){.operation = &attention_op,
+                                         .label = "attention",
+                                         .input = {q, kv},
+                                         .inputs = 2,
+                                         .parameters = &heads,
+                                         .parameter_size = sizeof heads,
+                                         .out = out,
+                                         .flop = pairs * (4.0 * sq.channels + 5.0 * heads),
+                                         .bytes = tensor_bytes(sq) + tensor_bytes(sk) + tensor_bytes(out)});
+}

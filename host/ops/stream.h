@@ -1,0 +1,58 @@
+/* How operations that stream over memory are cut into work-items, and what every operation with broadcasting inputs
+ * shares. */
+#ifndef LORIS_OPS_STREAM_H
+#define LORIS_OPS_STREAM_H
+
+#include "ops/ops.h"
+#include "plan/lower.h"
+
+/* CPU devices want few items that each loop over wide vectors; others want many that each do one. */
+bool wide_items(const compute *c);
+
+/* Flat work: item i takes `repeats` vectors of `vector` floats (the macros VEC and REPEATS). */
+typedef struct stream {
+    int vector, repeats;
+    size_t local;
+} stream;
+
+stream stream_on(const compute *c);
+
+/* The launch's range over `blocks` blocks of `inner` floats, blocks in dimension 1. */
+void stream_range(lowering *l, stream s, size_t inner, size_t blocks);
+
+/* Work by rows of `channels`: `lanes` items share a row, each takes `rows` rows (the macros VEC, LANES and ROWS). */
+typedef struct row_stream {
+    int vector, lanes, rows;
+    size_t local[3]; /* over lanes, rows and blocks */
+} row_stream;
+
+row_stream row_stream_on(const compute *c, int channels);
+
+/* The launch's range over `blocks` blocks of `rows` rows. */
+void row_stream_range(lowering *l, row_stream s, size_t rows, size_t blocks);
+
+/* ---- broadcasting
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* Tensors are [evals, batch] blocks. Block o of the output, o = e * batch + b, reads block e * eval_step + b *
+ * batch_step of an input; steps of 0 broadcast. A step reads its own row of what the run phase made for all
+ * evaluations. */
+int input_eval_step(const node *n, int i);
+int input_batch_step(const node *n, int i);
+size_t input_blocks(const node *n, int i); /* that an execution of the node reads */
+
+/* The four arguments of BLOCKS() in common.clh: buffer, first element, eval_step, batch_step. */
+void input_block_argument(lowering *l, const node *n, int i);
+
+size_t block_floats(shape s); /* elements of one block */
+size_t blocks_of(shape s);    /* evals * batch */
+
+/* May `a` and `b` meet: the same batch and evals, or 1 in one of them? */
+bool broadcastable(shape a, shape b);
+
+double tensor_bytes(shape s); /* of f32 */
+
+/* FLOP of an activation per element, an exponential or a division counting as one. */
+double activation_flop(int act);
+
+#endif

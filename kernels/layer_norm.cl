@@ -1,0 +1,85 @@
+/* Layer normalisation over channels with a gain and no bias (Ba, Kiros and Hinton, 2016), and a residual added to it.
+ *
+ * Macros: VEC floats a vector, ROWS rows an item, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1. */
+
+static float NAME(horizontal_sum)(FLOATS v) {
+#if VEC == 16
+    const float8 e = v.lo + v.hi;
+    const float4 q = e.lo + e.hi;
+#else
+    const float4 q = v;
+#endif
+    return (q.x + q.y) + (q.z + q.w);
+}
+
+#if LANES > 1
+/* The sum over the LANES items of a row, the same for each of them. */
+static float NAME(row_total)(float value, local float *shared) {
+    const int lane = (int)get_local_id(0);
+    shared += (int)get_local_id(1) * LANES;
+    shared[lane] = value;
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < half)
+            shared[lane] += shared[lane + half];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    value = shared[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return value;
+}
+#endif
+
+#if RESIDUAL
+#define PLUS(value) +(value)
+#else
+#define PLUS(value)
+#endif
+
+/* x [rows, channels] -> out. Mean first, then the squared deviations from it: the row is in the nearest cache by then. */
+KERNEL(layer_norm)(global const float *restrict x, global const float *restrict gain,
+#if RESIDUAL
+                   global const float *restrict residual,
+#endif
+                   global float *restrict out, int rows, int channels) {
+#if LANES > 1
+    local float shared[LANES * GROUP];
+#define ROW_TOTAL(value) NAME(row_total)(value, shared)
+#else
+#define ROW_TOTAL(value) (value)
+#endif
+    const int lane = (int)get_global_id(0), vectors = channels / VEC * VEC;
+    for (int k = 0; k < ROWS; k++) {
+        /* Every item goes all the way, for the barriers' sake; surplus ones repeat the last row and keep it to themselves. */
+        const size_t wanted = get_global_id(1) * ROWS + k, row = min(wanted, (size_t)rows - 1);
+        global const float *restrict in = x + row * channels;
+        FLOATS sums = 0.0f;
+        float sum = 0.0f;
+        for (int c = lane * VEC; c < vectors; c += LANES * VEC)
+            sums += LOAD(in + c);
+        for (int c = vectors + lane; c < channels; c += LANES)
+            sum += in[c];
+        const float mean = ROW_TOTAL(NAME(horizontal_sum)(sums) + sum) / channels;
+
+        sums = 0.0f;
+        sum = 0.0f;
+        for (int c = lane * VEC; c < vectors; c += LANES * VEC) {
+            const FLOATS d = LOAD(in + c) - mean;
+            sums += d * d;
+        }
+        for (int c = vectors + lane; c < channels; c += LANES)
+            sum += (in[c] - mean) * (in[c] - mean);
+        const float inverse = 1.0f / sqrt(ROW_TOTAL(NAME(horizontal_sum)(sums) + sum) / channels + 1e-5f);
+
+        if (wanted < (size_t)rows) {
+            global float *restrict to = out + row * channels;
+#if RESIDUAL
+            global const float *restrict plus = residual + row * channels;
+#endif
+            for (int c = lane * VEC; c < vectors; c += LANES * VEC)
+                STORE((LOAD(in + c) - mean) * inverse * LOAD(gain + c) PLUS(LOAD(plus + c)), to + c);
+            for (int c = vectors + lane; c < channels; c += LANES)
+                to[c] = (in[c] - mean) * inverse * gain[c] PLUS(plus[c]);
+        }
+    }
+}
