@@ -65,12 +65,8 @@ loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, s
  * at the measured speed. The first chunk is an eighth of that. A chunk also ends after a number of launches that adapts
  * to their duration, and after 4 while a program's kernels are new, because drivers may compile at a kernel's first
  * launch. After LORIS_CANCELLED or a failure the queue stays usable; call compute_finish() before releasing what the
- * launches use. `flop` stands for time: count what rather moves memory by compute_work(). */
+ * launches use. `flop` stands for time: whoever moves memory counts a few per byte. */
 loris_status compute_pace(compute *c, double flop, const char *node);
-
-/* The FLOP that take about as long as a launch of this cost: moving a byte takes about as long as 8 FLOP on today's
- * CPUs and GPUs. */
-double compute_work(double flop, double bytes);
 
 /* Waits until everything enqueued is done, cancelled or not (that is at most the work in flight); reports asynchronous
  * failures. */

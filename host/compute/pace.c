@@ -131,10 +131,6 @@ loris_status compute_pace(compute *c, double flop, const char *node) {
     return LORIS_OK;
 }
 
-double compute_work(double flop, double bytes) {
-    return flop > 8 * bytes ? flop : 8 * bytes;
-}
-
 loris_status pace_drained(compute *c, const char *node) {
     compute_throttle *t = &c->throttle;
     loris_status status = LORIS_OK;
