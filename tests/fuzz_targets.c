@@ -22,7 +22,7 @@ static const char *check_failure(loris_status status) {
     return NULL;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
 static void write_value(json_writer *w, const json *value) {
     bool object = value->type == JSON_OBJECT;
@@ -73,7 +73,9 @@ static const char *check_round_trip(arena *a, const json *root, int indent) {
     const json *again = NULL;
     bool read = !text_failed(&w.out) && json_parse(&again, a, w.out.data, w.out.length, "written") == LORIS_OK;
     text_free(&w.out);
-    return !read ? "what was written cannot be read" : !same_value(root, again) ? "what was written reads differently" : NULL;
+    return !read                      ? "what was written cannot be read"
+           : !same_value(root, again) ? "what was written reads differently"
+                                      : NULL;
 }
 
 const char *fuzz_json(const uint8_t *data, size_t size, loris_status *status) {
@@ -95,7 +97,7 @@ const char *fuzz_json(const uint8_t *data, size_t size, loris_status *status) {
     return broken;
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 /* A file in memory that can be opened by the path written to `path`; -1 when that fails. */
 static int memory_file(const uint8_t *data, size_t size, char path[64]) {

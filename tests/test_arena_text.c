@@ -115,11 +115,15 @@ static void test_text_failure_is_sticky(void **state) {
     assert_false(text_failed(&t));
 }
 
-/* Against the definition: decode, then require the shortest form, no surrogate and at most U+10FFFF. All 3-byte prefixes
- * that matter are tried, with each of the bytes a bound could be off by one at. */
+/* Against the definition: decode, then require the shortest form, no surrogate and at most U+10FFFF. All 3-byte
+ * prefixes that matter are tried, with each of the bytes a bound could be off by one at. */
 static size_t reference_utf8_length(const unsigned char *c, size_t left) {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = c[0] < 0x80 ? 1 : (c[0] & 0xe0) == 0xc0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : (c[0] & 0xf8) == 0xf0 ? 4 : 0;
+    size_t length = c[0] < 0x80             ? 1
+                    : (c[0] & 0xe0) == 0xc0 ? 2
+                    : (c[0] & 0xf0) == 0xe0 ? 3
+                    : (c[0] & 0xf8) == 0xf0 ? 4
+                                            : 0;
     if (length == 0 || length > left)
         return 0;
     uint32_t code = length == 1 ? c[0] : c[0] & (0xffu >> (length + 1));

@@ -1,7 +1,9 @@
 /* Input files, and outputs that are complete or absent. */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@ static const char *make_folder(const char *name) {
     return path;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static void test_map_shows_the_bytes(void **state) {
     (void)state;
@@ -113,7 +115,46 @@ static void test_read_from_a_pipe(void **state) {
     close(ends[0]);
 }
 
-/* ---- outputs --------------------------------------------------------------------------------------------------------- */
+static void ignore_signal(int number) {
+    (void)number;
+}
+
+typedef struct interruption {
+    pthread_t reader;
+    atomic_bool ended;
+} interruption;
+
+/* Signals until the reader is back: one sent before it waits would be lost. */
+static void *cancel_reader(void *argument) {
+    interruption *i = argument;
+    loris_cancel();
+    while (!atomic_load(&i->ended)) {
+        pthread_kill(i->reader, SIGUSR1);
+        usleep(1000);
+    }
+    return NULL;
+}
+
+static void test_waiting_for_a_pipe_can_be_cancelled(void **state) {
+    (void)state;
+    const char *path = scratch("nobody-writes");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    struct sigaction action = {.sa_handler = ignore_signal}, before; /* without SA_RESTART */
+    assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
+    interruption i = {.reader = pthread_self()};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_reader, &i), 0);
+    char *data;
+    size_t size;
+    loris_status status = file_read(path, 10, &data, &size);
+    atomic_store(&i.ended, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
+    loris_resume();
+    assert_fails(status, LORIS_CANCELLED, "cancelled");
+}
+
+/* ---- outputs ---------------------------------------------------------------------------------------------------- */
 
 static void write_plain(const char *path, const char *content) {
     FILE *file = fopen(path, "wb");
@@ -189,7 +230,8 @@ static void test_a_bare_name_is_in_the_current_folder(void **state) {
     assert_int_equal(scratch_entries(scratch("current")), 1);
 }
 
-/* The longest name a file system takes still works, in one-byte and two-byte characters; one more byte is refused at once. */
+/* The longest name a file system takes still works, in one-byte and two-byte characters; one more byte is refused at
+ * once. */
 static void test_longest_names(void **state) {
     (void)state;
     char name[400];
@@ -219,9 +261,7 @@ static void test_longest_names(void **state) {
 
 static void test_permissions_follow_umask(void **state) {
     (void)state;
-    static const struct {
-        mode_t mask, mode;
-    } cases[] = {{022, 0644}, {077, 0600}, {002, 0664}};
+    static const struct { mode_t mask, mode; } cases[] = {{022, 0644}, {077, 0600}, {002, 0664}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mode_t before = umask(cases[i].mask);
         assert_ok(file_write(scratch("mode"), "x", 1));
@@ -355,7 +395,7 @@ static void test_write_of_nothing(void **state) {
     assert_content(scratch("nothing"), "");
 }
 
-/* ---- folders --------------------------------------------------------------------------------------------------------- */
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
 
 static void test_folder_make(void **state) {
     (void)state;
@@ -388,6 +428,7 @@ int main(void) {
         cmocka_unit_test(test_what_cannot_be_read),
         cmocka_unit_test(test_read_ends_with_nul_and_keeps_the_limit),
         cmocka_unit_test(test_read_from_a_pipe),
+        cmocka_unit_test(test_waiting_for_a_pipe_can_be_cancelled),
         cmocka_unit_test(test_commit_replaces_and_discard_leaves),
         cmocka_unit_test(test_temporary_lies_beside_with_the_extension),
         cmocka_unit_test(test_a_bare_name_is_in_the_current_folder),

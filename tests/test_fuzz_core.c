@@ -1,6 +1,7 @@
-/* Thousands of damaged files, the same each time: good ones with bytes flipped, cut, repeated, moved and numbers replaced. */
-#include <stdlib.h>
+/* Thousands of damaged files, the same each time: good ones with bytes flipped, cut, repeated, moved and numbers
+ * replaced. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
@@ -21,7 +22,7 @@ static void append(bytes *b, const void *data, size_t size) {
     b->size += size;
 }
 
-/* ---- mutations ------------------------------------------------------------------------------------------------------- */
+/* ---- mutations -------------------------------------------------------------------------------------------------- */
 
 /* Replaces `removed` bytes at `at` by `size` others, as far as there is room. */
 static void splice(bytes *b, size_t at, size_t removed, const void *data, size_t size) {
@@ -42,9 +43,19 @@ static bool is_digit(uint8_t c) {
 
 /* A number of the text becomes one that overflows something. */
 static void replace_number(bytes *b, random_state *r) {
-    static const char *const numbers[] = {"0",          "-1",         "1e999",     "-0",         "0.5",
-                                          "255",        "4294967296", "1e308",     "2147483647", "4611686018427387905",
-                                          "18446744073709551615",     "9007199254740992",        "9223372036854775807"};
+    static const char *const numbers[] = {"0",
+                                          "-1",
+                                          "1e999",
+                                          "-0",
+                                          "0.5",
+                                          "255",
+                                          "4294967296",
+                                          "1e308",
+                                          "2147483647",
+                                          "4611686018427387905",
+                                          "18446744073709551615",
+                                          "9007199254740992",
+                                          "9223372036854775807"};
     size_t at = (size_t)random_below(r, (int)b->size), end;
     while (at < b->size && !is_digit(b->data[at]))
         at++;
@@ -56,8 +67,9 @@ static void replace_number(bytes *b, random_state *r) {
 }
 
 static void mutate(bytes *b, random_state *r) {
-    static const char *const tokens[] = {"{", "}", "[", "]", ",", ":", "\"", "'", "(", ")", "\\u", "\\ud83c", "\\", "null",
-                                         "\xff", "\xed\xa0\x80", "e", "-", ".", "F64", "BOOL", "<f8", "True", "\n", "__metadata__"};
+    static const char *const tokens[] = {"{", "}",   "[",       "]",   ",",    ":",    "\"",           "'", "(",
+                                         ")", "\\u", "\\ud83c", "\\",  "null", "\xff", "\xed\xa0\x80", "e", "-",
+                                         ".", "F64", "BOOL",    "<f8", "True", "\n",   "__metadata__"};
     if (b->size == 0)
         return;
     size_t at = (size_t)random_below(r, (int)b->size);
@@ -114,13 +126,14 @@ static void run_mutants(fuzz_target *target, const bytes *seed, size_t seeds) {
     }
 }
 
-/* ---- seeds ----------------------------------------------------------------------------------------------------------- */
+/* ---- seeds ------------------------------------------------------------------------------------------------------ */
 
 static void test_json(void **state) {
     (void)state;
     static const char *const documents[] = {
         "{\"version\":1,\"duration_s\":12.5,\"tempo\":{\"bpm\":100,\"confidence\":0.9,\"beats\":[0.1,0.7,1.3]},"
-        "\"events\":[{\"t\":0.5,\"kind\":\"onset\",\"strength\":1e-2}],\"cuts\":[],\"on\":true,\"off\":false,\"none\":null}",
+        "\"events\":[{\"t\":0.5,\"kind\":\"onset\",\"strength\":1e-2}],\"cuts\":[],\"on\":true,\"off\":false,\"none\":"
+        "null}",
         "[[[[[[[[[[\"deep\\n\\t\\u00e9\\ud83c\\udfb5 \xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\xb5\",-0.0,1e-300]]]]]]]]]]",
         "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
     };
@@ -137,8 +150,8 @@ static void test_npy(void **state) {
     bytes seed[7] = {0};
     for (size_t i = 0; i < 7; i++) {
         char header[200];
-        int length = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (3, %s5), }\n",
-                              types[i], i % 2 ? "" : "1, ");
+        int length = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': (3, %s5), }\n",
+                              types[i], i % 4 < 2 ? "False" : "True", i % 2 ? "" : "1, ");
         append(&seed[i], "\x93NUMPY", 6);
         append(&seed[i], &(uint8_t){(uint8_t)(1 + i % 3)}, 1);
         append(&seed[i], &(uint8_t[5]){0, (uint8_t)length}, i % 3 ? 5 : 3);
@@ -152,7 +165,8 @@ static void test_npy(void **state) {
 static void test_safetensors(void **state) {
     (void)state;
     static const char *const headers[] = {
-        "{\"__metadata__\":{\"format\":\"pt\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+        "{\"__metadata__\":{\"format\":\"pt\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}"
+        ","
         "\"a.bias\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[24,32]}}",
         "{\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"BF16\",\"shape\":[1,1,16],"
         "\"data_offsets\":[0,32]}}   ",

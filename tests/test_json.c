@@ -33,7 +33,7 @@ static loris_status parse(const json **out, arena *a, const char *data) {
     return parse_bytes(out, a, data, strlen(data));
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static void test_a_document_becomes_a_tree(void **state) {
     const json *root;
@@ -95,13 +95,20 @@ static void test_numbers(void **state) {
         const char *source;
         double want;
     } cases[] = {
-        {"0", 0.0},           {"-0", 0.0},
-        {"-1", -1.0},         {"10", 10.0},
-        {"0.1", 0.1},         {"1e3", 1000.0},
-        {"1E-2", 0.01},       {"1e+2", 100.0},
-        {"5e-324", 5e-324},   {"1.7976931348623157e308", DBL_MAX},
-        {"1e-999", 0.0},      {"9007199254740993", 9007199254740992.0},
-        {"0e99999999999999999999", 0.0}, {"123456789012345678901234567890", 123456789012345678901234567890.0},
+        {"0", 0.0},
+        {"-0", 0.0},
+        {"-1", -1.0},
+        {"10", 10.0},
+        {"0.1", 0.1},
+        {"1e3", 1000.0},
+        {"1E-2", 0.01},
+        {"1e+2", 100.0},
+        {"5e-324", 5e-324},
+        {"1.7976931348623157e308", DBL_MAX},
+        {"1e-999", 0.0},
+        {"9007199254740993", 9007199254740992.0},
+        {"0e99999999999999999999", 0.0},
+        {"123456789012345678901234567890", 123456789012345678901234567890.0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const json *root;
@@ -282,7 +289,8 @@ static void test_needed_members(void **state) {
     assert_fails(json_need_number(root, "bpm", 121, 300, &number, "r.json"), LORIS_ERROR_INPUT,
                  "r.json: \"bpm\" is 120, outside 121 to 300");
     assert_fails(json_need_number(root, "bpm", 0, 119, &number, "r.json"), LORIS_ERROR_INPUT, "outside");
-    assert_fails(json_need_number(root, "name", 0, 1, &number, "r.json"), LORIS_ERROR_INPUT, "\"name\" is not a number");
+    assert_fails(json_need_number(root, "name", 0, 1, &number, "r.json"), LORIS_ERROR_INPUT,
+                 "\"name\" is not a number");
     assert_fails(json_need_string(root, "bpm", &string, "r.json"), LORIS_ERROR_INPUT, "\"bpm\" is not a string");
     assert_fails(json_need_array(root, "bpm", &array, "r.json"), LORIS_ERROR_INPUT, "\"bpm\" is not an array");
     assert_fails(json_need_array(root, "absent", &array, "r.json"), LORIS_ERROR_INPUT, "\"absent\" is missing");
@@ -290,7 +298,7 @@ static void test_needed_members(void **state) {
     assert_fails(json_need_string(json_get(root, "list"), "x", &string, "r.json"), LORIS_ERROR_INPUT, "missing");
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static void write_sample(json_writer *w) {
     json_open(w, NULL, '{');
@@ -351,7 +359,8 @@ static void test_strings_are_escaped(void **state) {
     json_open(&w, NULL, '{');
     json_string(&w, "a\"b\\c\n\t\x01\x7f \xc3\xa9", "\xf0\x9f\x8e\xb5 \xff \xc3");
     json_close(&w, '}');
-    assert_string_equal(w.out.data, "{\"a\\\"b\\\\c\\n\\t\\u0001\\u007f \xc3\xa9\":\"\xf0\x9f\x8e\xb5 \xef\xbf\xbd \xef\xbf\xbd\"}");
+    assert_string_equal(
+        w.out.data, "{\"a\\\"b\\\\c\\n\\t\\u0001\\u007f \xc3\xa9\":\"\xf0\x9f\x8e\xb5 \xef\xbf\xbd \xef\xbf\xbd\"}");
     const json *root;
     assert_ok(parse(&root, *state, w.out.data));
     assert_string_equal(root->item[0].key, "a\"b\\c\n\t\x01\x7f \xc3\xa9");
@@ -359,8 +368,9 @@ static void test_strings_are_escaped(void **state) {
 }
 
 static void test_numbers_read_back_the_same(void **state) {
-    static const double values[] = {0.0,    -0.0,    0.1,      1.0 / 3.0, 2.0 / 3.0, 1e300, DBL_MAX, DBL_MIN, 5e-324,
-                                    1e15,   123456789.125, 9007199254740993.0, -1e-7, 3.14159265358979323846};
+    static const double values[] = {
+        0.0,     -0.0,   0.1,  1.0 / 3.0,     2.0 / 3.0,          1e300, DBL_MAX,
+        DBL_MIN, 5e-324, 1e15, 123456789.125, 9007199254740993.0, -1e-7, 3.14159265358979323846};
     enum { COUNT = sizeof values / sizeof *values };
     static const float floats[] = {0.1f, 1.0f / 3.0f, FLT_MAX, FLT_MIN, 1e-45f, 16777217.0f, -2.5f};
     enum { FLOATS = sizeof floats / sizeof *floats };

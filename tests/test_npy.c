@@ -9,7 +9,8 @@
 #include "core/text.h"
 #include "scratch.h"
 
-/* Writes a .npy file from its parts and returns the path. The header is taken as it is: no padding is asked for by readers. */
+/* Writes a .npy file from its parts and returns the path. The header is taken as it is: no padding is asked for by
+ * readers. */
 static const char *write_npy(int version, const char *header, const void *data, size_t size) {
     text t = {0};
     size_t length = strlen(header);
@@ -38,7 +39,8 @@ static void test_float_types_become_f32(void **state) {
     for (size_t i = 0; i < 3; i++)
         for (int version = 1; version <= 3; version++) {
             char header[100];
-            snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (5,), }  \n", cases[i].type);
+            snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (5,), }  \n",
+                     cases[i].type);
             npy a;
             assert_ok(npy_read(&a, write_npy(version, header, cases[i].data, cases[i].size)));
             assert_int_equal(a.rank, 1);
@@ -103,12 +105,40 @@ static void test_scalars_and_empty_arrays(void **state) {
     npy_free(&a);
 }
 
+/* Element (i, j, k) of a 2 x 3 x 5 array is 100 i + 10 j + k; in the file i runs fastest. */
+static void test_fortran_order_is_transposed(void **state) {
+    (void)state;
+    int32_t file[30];
+    int64_t want[30];
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 3; j++)
+            for (int k = 0; k < 5; k++) {
+                file[i + 2 * j + 6 * k] = 100 * i + 10 * j + k;
+                want[15 * i + 5 * j + k] = 100 * i + 10 * j + k;
+            }
+    npy a;
+    assert_ok(npy_read(&a, write_npy(1, "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3, 5), }", file, 120)));
+    assert_arrays_equal_i64(a.i64, want, 30);
+    npy_free(&a);
+    static const int64_t row[] = {1, 2, 3};
+    assert_ok(npy_read(&a, write_npy(1, "{'descr': '<i8', 'fortran_order': True, 'shape': (3,), }", row, 24)));
+    assert_arrays_equal_i64(a.i64, row, 3);
+    npy_free(&a);
+    assert_ok(npy_read(&a, write_npy(1, "{'descr': '<i8', 'fortran_order': True, 'shape': (), }", row, 8)));
+    assert_arrays_equal_i64(a.i64, row, 1);
+    npy_free(&a);
+    assert_ok(npy_read(&a, write_npy(1, "{'descr': '<i8', 'fortran_order': True, 'shape': (3, 0), }", row, 0)));
+    assert_int_equal(a.count, 0);
+    npy_free(&a);
+}
+
 static void test_hostile_headers(void **state) {
     (void)state;
     static const struct {
         const char *header, *what;
     } cases[] = {
-        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }", "Fortran order"},
+        {"{'descr': '<f4', 'fortran_order': True, 'shape': (5, 1), }", "cut short"},
+        {"{'descr': '<f4', 'fortran_order': Trueish, 'shape': (2, 2), }", "damaged"},
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (2, 2), }", "big-endian"},
         {"{'descr': '<c8', 'fortran_order': False, 'shape': (2, 2), }", "unknown type (<c8)"},
         {"{'descr': '<U3', 'fortran_order': False, 'shape': (2, 2), }", "unknown type"},
@@ -175,7 +205,8 @@ static void test_not_npy_at_all(void **state) {
     assert_fails(npy_read(&a, write_npy(4, "{}", NULL, 0)), LORIS_ERROR_INPUT, "version");
     assert_fails(npy_read(&a, write_npy(0, "{}", NULL, 0)), LORIS_ERROR_INPUT, "version");
     assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\2\0\xff\0", 10)), LORIS_ERROR_INPUT, "cut short");
-    assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\2\0\xff\xff\xff\xff{}", 14)), LORIS_ERROR_INPUT, "cut short");
+    assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\2\0\xff\xff\xff\xff{}", 14)), LORIS_ERROR_INPUT,
+                 "cut short");
 }
 
 /* A file cut anywhere is an error. */
@@ -283,6 +314,7 @@ int main(void) {
         cmocka_unit_test(test_float_types_become_f32),
         cmocka_unit_test(test_whole_types_become_i64),
         cmocka_unit_test(test_scalars_and_empty_arrays),
+        cmocka_unit_test(test_fortran_order_is_transposed),
         cmocka_unit_test(test_hostile_headers),
         cmocka_unit_test(test_not_npy_at_all),
         cmocka_unit_test(test_cut_files),

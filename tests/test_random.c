@@ -148,7 +148,8 @@ static void test_uniform(void **state) {
     assert_true(random_range(&r, 2.5, 2.5) == 2.5);
 }
 
-/* For 3 * 2^29 results, words mapped without rejection would reach residues 0, 1, 2 modulo 3 with frequencies 3 : 3 : 2. */
+/* For 3 * 2^29 results, words mapped without rejection would reach residues 0, 1, 2 modulo 3 with frequencies 3 : 3
+ * : 2. */
 static void test_below_has_no_bias(void **state) {
     (void)state;
     static const int ranges[] = {2, 3, 7, 12, 3 << 29};

@@ -78,7 +78,7 @@ static void test_a_file_of_nothing(void **state) {
     safetensors_close(s);
 }
 
-#define T(name, type, shape, from, to)                                                                                         \
+#define T(name, type, shape, from, to)                                                                                 \
     "\"" name "\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}"
 
 static void test_hostile_headers(void **state) {
@@ -147,9 +147,11 @@ static void test_not_safetensors_at_all(void **state) {
     assert_fails(safetensors_open(&s, scratch("")), LORIS_ERROR_INPUT, "is a folder");
     assert_fails(safetensors_open(&s, scratch_file("x", "", 0)), LORIS_ERROR_INPUT, "0 bytes");
     assert_fails(safetensors_open(&s, scratch_file("x", "\2\0\0\0\0\0\0", 7)), LORIS_ERROR_INPUT, "7 bytes");
-    assert_fails(safetensors_open(&s, scratch_file("x", "\0\0\0\0\0\0\0\0", 8)), LORIS_ERROR_INPUT, "not a safetensors");
+    assert_fails(safetensors_open(&s, scratch_file("x", "\0\0\0\0\0\0\0\0", 8)), LORIS_ERROR_INPUT,
+                 "not a safetensors");
     assert_fails(safetensors_open(&s, scratch_file("x", "\3\0\0\0\0\0\0\0{}", 10)), LORIS_ERROR_INPUT, "cut short");
-    assert_fails(safetensors_open(&s, scratch_file("x", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)), LORIS_ERROR_INPUT, "100 MB");
+    assert_fails(safetensors_open(&s, scratch_file("x", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10)), LORIS_ERROR_INPUT,
+                 "100 MB");
     assert_fails(safetensors_open(&s, scratch_file("x", "PK\3\4\0\0\0\0\0\0\0\0", 12)), LORIS_ERROR_INPUT, "cut short");
     assert_fails(safetensors_open(&s, scratch_file("x", "version https://git-lfs", 23)), LORIS_ERROR_INPUT, "100 MB");
 }
@@ -194,7 +196,7 @@ static void test_many_tensors_are_found(void **state) {
     safetensors_close(s);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
 static void test_number_types(void **state) {
     (void)state;
@@ -287,7 +289,8 @@ static void test_special_bf16_and_f64(void **state) {
 static void test_shape_count(void **state) {
     (void)state;
     size_t count = 0;
-    static const int64_t plain[] = {2, 3, 5}, zero[] = {INT64_MAX, INT64_MAX, 0}, negative[] = {0, -1}, huge[] = {INT64_MAX, 4};
+    static const int64_t plain[] = {2, 3, 5}, zero[] = {INT64_MAX, INT64_MAX, 0}, negative[] = {0, -1},
+                         huge[] = {INT64_MAX, 4};
     assert_true(shape_count(plain, 3, 30, &count));
     assert_int_equal(count, 30);
     assert_false(shape_count(plain, 3, 29, &count));

@@ -8,7 +8,8 @@
 
 static void test_fail_records_message_and_hint(void **state) {
     (void)state;
-    assert_int_equal((fail)(LORIS_ERROR_INPUT, "try the other one", "%s: cut short at byte %d", "a.wav", 7), LORIS_ERROR_INPUT);
+    assert_int_equal((fail)(LORIS_ERROR_INPUT, "try the other one", "%s: cut short at byte %d", "a.wav", 7),
+                     LORIS_ERROR_INPUT);
     assert_string_equal(loris_error_message(), "a.wav: cut short at byte 7");
     assert_string_equal(loris_error_hint(), "try the other one");
     assert_int_equal((fail)(LORIS_ERROR_DEVICE, NULL, "gone"), LORIS_ERROR_DEVICE);

@@ -90,12 +90,9 @@ static void test_there_is_a_processor(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_index_runs_once),
-        cmocka_unit_test(test_the_first_failure_is_reported),
-        cmocka_unit_test(test_a_failure_ends_the_run_early),
-        cmocka_unit_test(test_cancelling_ends_the_run_early),
-        cmocka_unit_test(test_runs_may_be_nested),
-        cmocka_unit_test(test_there_is_a_processor),
+        cmocka_unit_test(test_each_index_runs_once),         cmocka_unit_test(test_the_first_failure_is_reported),
+        cmocka_unit_test(test_a_failure_ends_the_run_early), cmocka_unit_test(test_cancelling_ends_the_run_early),
+        cmocka_unit_test(test_runs_may_be_nested),           cmocka_unit_test(test_there_is_a_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,8 @@
 
 enum { ALIGNMENT = 16, BLOCK_BYTES = 64 * 1024 };
 
-/* Blocks form a list; requests are cut from the first one. A request too large to share a block gets its own, placed second so
- * that the first keeps serving small ones. */
+/* Blocks form a list; requests are cut from the first one. A request too large to share a block gets its own, placed
+ * second so that the first keeps serving small ones. */
 typedef struct block {
     struct block *next;
     size_t used, capacity; /* bytes after the header */

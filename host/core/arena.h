@@ -1,5 +1,5 @@
-/* Memory that is released all at once. Allocation failure is sticky: arena_failed() once at the end is enough, because a
- * failed arena keeps handing out NULL, which every arena function accepts. */
+/* Memory that is released all at once. Allocation failure is sticky: arena_failed() once at the end is enough, because
+ * a failed arena keeps handing out NULL, which every arena function accepts. */
 #ifndef LORIS_CORE_ARENA_H
 #define LORIS_CORE_ARENA_H
 

@@ -13,7 +13,7 @@
 
 #include "core/random.h"
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static loris_status fail_read(const char *path, int error) {
     const char *hint = error == ENOENT || error == ENOTDIR ? "check the spelling of the path"
@@ -27,11 +27,12 @@ static loris_status open_input(const char *path, int extra, int *descriptor, str
     if (path[0] == '\0')
         return fail(LORIS_ERROR_INPUT, "give the name of a file", "the name of a file to read is empty");
     int fd;
-    do {
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | extra);
-    } while (fd < 0 && errno == EINTR && !cancelled());
-    if (fd < 0)
-        return fail_read(path, errno);
+    /* A pipe is waited for; a signal, perhaps the user's, ends the wait. */
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | extra)) < 0) {
+        if (errno != EINTR)
+            return fail_read(path, errno);
+        TRY(check_cancelled());
+    }
     if (fstat(fd, info) != 0) {
         int error = errno;
         close(fd);
@@ -82,17 +83,18 @@ static loris_status read_all(int fd, const char *path, size_t limit, size_t expe
     char *block = malloc(capacity);
     while (block) {
         ssize_t got = read(fd, block + used, capacity - 1 - used);
-        if (got < 0 && errno == EINTR && !cancelled())
-            continue;
         if (got < 0) {
-            int error = errno;
+            loris_status status = errno == EINTR ? check_cancelled() : fail_read(path, errno);
+            if (status == LORIS_OK)
+                continue;
             free(block);
-            return fail_read(path, error);
+            return status;
         }
         used += (size_t)got;
         if (used > limit) {
             free(block);
-            return fail(LORIS_ERROR_INPUT, "is this the right file?", "%s: larger than the %zu bytes allowed", path, limit);
+            return fail(LORIS_ERROR_INPUT, "is this the right file?", "%s: larger than the %zu bytes allowed", path,
+                        limit);
         }
         if (got == 0) {
             block[used] = '\0';
@@ -127,7 +129,7 @@ bool file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
-/* ---- temporaries still open ------------------------------------------------------------------------------------------ */
+/* ---- temporaries still open ------------------------------------------------------------------------------------- */
 
 /* Static storage, so that a signal handler can remove what is listed: output_discard_all() touches nothing else. */
 enum { MAX_OPEN = 16 };
@@ -155,7 +157,7 @@ void output_discard_all(void) {
     errno = saved;
 }
 
-/* ---- outputs --------------------------------------------------------------------------------------------------------- */
+/* ---- outputs ---------------------------------------------------------------------------------------------------- */
 
 static loris_status fail_write(const char *path, int error) {
     const char *hint = NULL;
@@ -200,11 +202,12 @@ static loris_status check_folder(const char *path, size_t length) {
     if (stat(folder, &info) == 0) {
         if (S_ISDIR(info.st_mode))
             return LORIS_OK;
-        return fail(LORIS_ERROR_OUTPUT, "write to another folder", "%s: cannot be written: %s is not a folder", path, folder);
+        return fail(LORIS_ERROR_OUTPUT, "write to another folder", "%s: cannot be written: %s is not a folder", path,
+                    folder);
     }
     if (errno == ENOENT)
-        return fail(LORIS_ERROR_OUTPUT, "make the folder first or write to another", "%s: cannot be written: no folder %s",
-                    path, folder);
+        return fail(LORIS_ERROR_OUTPUT, "make the folder first or write to another",
+                    "%s: cannot be written: no folder %s", path, folder);
     return fail_write(path, errno);
 }
 
@@ -223,7 +226,8 @@ static loris_status resolve_target(const char *path, char **resolved) {
     if (!S_ISREG(info.st_mode))
         return fail(LORIS_ERROR_OUTPUT, "give the name of a file", "%s: cannot be replaced: not a regular file", path);
     if (access(path, W_OK) != 0)
-        return fail(LORIS_ERROR_OUTPUT, "make it writable or choose another name", "%s: exists and is write-protected", path);
+        return fail(LORIS_ERROR_OUTPUT, "make it writable or choose another name", "%s: exists and is write-protected",
+                    path);
     if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
         *resolved = realpath(path, NULL);
     else
@@ -251,15 +255,15 @@ static loris_status name_temporary(char name[PATH_MAX], const char *path) {
     const char *dot = strrchr(base, '.');
     const char *extension = dot && dot != base ? dot : base + strlen(base);
     size_t stem = (size_t)(extension - base);
-    /* A name that fills the file system's limit leaves no room for the 8 characters added: its stem is cut, at a character. */
+    /* A name that fills the file system's limit leaves no room for the 8 characters added: its stem is cut, at a
+     * character. */
     if (strlen(extension) > NAME_MAX - 8)
         return fail_write(path, ENAMETOOLONG);
     size_t room = NAME_MAX - 8 - strlen(extension);
     if (stem > room)
         for (stem = room; stem > 0 && ((unsigned char)base[stem] & 0xc0) == 0x80;)
             stem--;
-    int length =
-        snprintf(name, PATH_MAX, "%.*s.%.*s.%s%s", (int)folder, path, (int)stem, base, unique, extension);
+    int length = snprintf(name, PATH_MAX, "%.*s.%.*s.%s%s", (int)folder, path, (int)stem, base, unique, extension);
     return length < PATH_MAX ? LORIS_OK : fail_write(path, ENAMETOOLONG);
 }
 
@@ -276,7 +280,8 @@ static loris_status create_temporary(const char *path, char name[PATH_MAX]) {
             const char *why = errno == EROFS ? "on a read-only disk" : "not writable";
             size_t folder = folder_length(path);
             return fail(LORIS_ERROR_OUTPUT, "check its permissions or write to another folder",
-                        "%s: cannot be written: folder %.*s is %s", path, folder ? (int)folder : 1, folder ? path : ".", why);
+                        "%s: cannot be written: folder %.*s is %s", path, folder ? (int)folder : 1, folder ? path : ".",
+                        why);
         }
         if (errno != EEXIST && errno != EINTR)
             return fail_write(path, errno);
@@ -414,8 +419,8 @@ loris_status folder_make(const char *path, unsigned mode) {
         int error = errno;
         /* A parent that exists may answer EROFS or EACCES instead of EEXIST. */
         if (stat(part, &info) != 0)
-            return fail(LORIS_ERROR_OUTPUT, "check the permissions or choose another folder", "%s: cannot be made: %s", part,
-                        strerror(error));
+            return fail(LORIS_ERROR_OUTPUT, "check the permissions or choose another folder", "%s: cannot be made: %s",
+                        part, strerror(error));
         if (!S_ISDIR(info.st_mode))
             return fail(LORIS_ERROR_OUTPUT, "choose another folder", "%s: cannot be made: %s is a file", path, part);
     }

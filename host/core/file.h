@@ -7,7 +7,8 @@
 
 #include "core/status.h"
 
-/* A read-only mapping of a whole regular file. A file of 0 bytes maps to data == NULL, size == 0. */
+/* A read-only mapping of a whole regular file. A file of 0 bytes maps to data == NULL, size == 0. While it is mapped no
+ * other program may cut the file short: touching what is gone raises SIGBUS. */
 typedef struct file_map {
     const uint8_t *data;
     size_t size;
@@ -26,14 +27,15 @@ loris_status file_read(const char *path, size_t limit, char **data, size_t *size
  *     ... write to out.temporary (a path in the same folder, with path's extension) ...
  *     return output_commit(&out);           or output_discard(&out), which removes the temporary file
  *
- * Both calls free what output_begin made; output_discard after commit does nothing. Temporaries still open are removed by
- * output_discard_all(), which is async-signal-safe in the sense of unlink() alone: for a program that must exit at once. */
+ * Both calls free what output_begin made; output_discard after commit does nothing. Temporaries still open are removed
+ * by output_discard_all(), which is async-signal-safe in the sense of unlink() alone: for a program that must exit at
+ * once. */
 typedef struct output_file {
     char *path, *temporary;
     int slot;
 } output_file;
 
-loris_status output_begin(output_file *out, const char *path); /* LORIS_ERROR_OUTPUT: no such folder, not writable, ... */
+loris_status output_begin(output_file *out, const char *path); /* LORIS_ERROR_OUTPUT: no folder, not writable, ... */
 loris_status output_commit(output_file *out);                  /* fsync, rename */
 void output_discard(output_file *out);
 void output_discard_all(void);

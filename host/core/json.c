@@ -53,7 +53,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* ---- scalars --------------------------------------------------------------------------------------------------------- */
+/* ---- scalars ---------------------------------------------------------------------------------------------------- */
 
 static loris_status parse_word(parser *p, const char *word, json_type type, json *out) {
     size_t length = strlen(word);
@@ -113,7 +113,10 @@ static int32_t hex4(const parser *p, size_t at) {
     int32_t code = 0;
     for (size_t i = at; i < at + 4; i++) {
         char c = p->data[i];
-        int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = is_digit(c)            ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return -1;
         code = code * 16 + digit;
@@ -217,7 +220,7 @@ static loris_status parse_string(parser *p, const char **out) {
     return LORIS_OK;
 }
 
-/* ---- containers ------------------------------------------------------------------------------------------------------ */
+/* ---- containers ------------------------------------------------------------------------------------------------- */
 
 static loris_status push(parser *p, const pending *child) {
     if (p->used == p->capacity) {
@@ -238,7 +241,8 @@ static int compare_keys(const void *left, const void *right) {
     return order ? order : (l->at > r->at) - (l->at < r->at);
 }
 
-/* Sorts the children from `first` on, once they are copied: in place, n log n for a hostile object of a million keys. */
+/* Sorts the children from `first` on, once they are copied: in place, n log n for a hostile object of a million
+ * keys. */
 static loris_status refuse_duplicates(parser *p, size_t first) {
     qsort(p->stack + first, p->used - first, sizeof *p->stack, compare_keys);
     for (size_t i = first + 1; i < p->used; i++)
@@ -358,7 +362,7 @@ loris_status json_parse(const json **out, arena *a, const char *data, size_t siz
     return status;
 }
 
-/* ---- access ---------------------------------------------------------------------------------------------------------- */
+/* ---- access ----------------------------------------------------------------------------------------------------- */
 
 const json *json_get(const json *object, const char *key) {
     if (!object || object->type != JSON_OBJECT)
@@ -380,7 +384,8 @@ static loris_status need(const json *object, const char *key, json_type type, co
     return LORIS_OK;
 }
 
-loris_status json_need_number(const json *object, const char *key, double low, double high, double *out, const char *where) {
+loris_status json_need_number(const json *object, const char *key, double low, double high, double *out,
+                              const char *where) {
     const json *member;
     TRY(need(object, key, JSON_NUMBER, "a number", &member, where));
     if (!(member->number >= low && member->number <= high))

@@ -1,8 +1,8 @@
 /* JSON (RFC 8259): a small document tree in an arena, and a writer.
  *
- * The reader is strict and safe on hostile input: nesting of at most 64, no duplicate keys, valid UTF-8, finite numbers as
- * double, nothing after the document. A byte order mark before it is skipped. Errors name the line and column. Neither
- * direction depends on the locale. */
+ * The reader is strict and safe on hostile input: nesting of at most 64, no duplicate keys, valid UTF-8, finite numbers
+ * as double, nothing after the document. A byte order mark before it is skipped. Errors name the line and column.
+ * Neither direction depends on the locale. */
 #ifndef LORIS_CORE_JSON_H
 #define LORIS_CORE_JSON_H
 
@@ -13,7 +13,15 @@
 #include "core/status.h"
 #include "core/text.h"
 
-typedef enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } json_type;
+typedef enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+} json_type;
 
 typedef struct json {
     json_type type;
@@ -29,18 +37,19 @@ loris_status json_parse(const json **out, arena *a, const char *data, size_t siz
 
 const json *json_get(const json *object, const char *key); /* NULL when absent or not an object */
 
-/* A member that must be there: LORIS_ERROR_INPUT, naming `where` and the key, when it is absent, of another type, or a number
- * outside low..high. */
-loris_status json_need_number(const json *object, const char *key, double low, double high, double *out, const char *where);
+/* A member that must be there: LORIS_ERROR_INPUT, naming `where` and the key, when it is absent, of another type, or a
+ * number outside low..high. */
+loris_status json_need_number(const json *object, const char *key, double low, double high, double *out,
+                              const char *where);
 loris_status json_need_string(const json *object, const char *key, const char **out, const char *where);
 loris_status json_need_array(const json *object, const char *key, const json **out, const char *where);
 
 enum { JSON_MAX_DEPTH = 64 };
 
-/* Writing. The writer places commas, line breaks and escapes; a number is printed with the fewest digits that read back as the
- * same double (json_float: the same float), a non-finite one as null, and bytes that are not UTF-8 as U+FFFD. With an indent,
- * numbers and strings of an array share a line, and a line break ends the document. Zero-initialised or json_begin() starts;
- * text_failed(&w.out) at the end tells of any failure; the caller frees w.out. */
+/* Writing. The writer places commas, line breaks and escapes; a number is printed with the fewest digits that read back
+ * as the same double (json_float: the same float), a non-finite one as null, and bytes that are not UTF-8 as U+FFFD.
+ * With an indent, numbers and strings of an array share a line, and a line break ends the document. Zero-initialised or
+ * json_begin() starts; text_failed(&w.out) at the end tells of any failure; the caller frees w.out. */
 typedef struct json_writer {
     text out;
     int indent, depth;
@@ -50,7 +59,7 @@ typedef struct json_writer {
     } level[JSON_MAX_DEPTH + 1];
 } json_writer;
 
-void json_begin(json_writer *w, int indent);              /* spaces per level; 0: everything on one line */
+void json_begin(json_writer *w, int indent);                   /* spaces per level; 0: everything on one line */
 void json_open(json_writer *w, const char *key, char bracket); /* '{' or '['; key NULL inside arrays */
 void json_close(json_writer *w, char bracket);                 /* '}' or ']' */
 void json_string(json_writer *w, const char *key, const char *value);

@@ -8,13 +8,14 @@
 #include "core/number.h"
 #include "core/text.h"
 
-/* ---- the header: a Python literal such as {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ----------------- */
+/* ---- the header -------------------------------------------------------------------------------------------------- */
 
+/* It is a Python literal such as {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }. */
 typedef struct header {
     const char *at, *end;
     const char *path;
     char descr[8];
-    bool has_descr, has_order, has_shape;
+    bool has_descr, has_order, has_shape, fortran_order;
     int rank;
     int64_t dim[NPY_MAX_RANK];
 } header;
@@ -103,9 +104,8 @@ static loris_status parse_entry(header *h) {
         return h->has_descr ? LORIS_OK : fail_header(h, "its numbers have a type that is not supported");
     }
     if (strcmp(key, "fortran_order") == 0 && !h->has_order) {
-        if (accept_word(h, "True"))
-            return fail(LORIS_ERROR_INPUT, "save numpy.ascontiguousarray(array)", "%s: the array is in Fortran order", h->path);
-        h->has_order = accept_word(h, "False");
+        h->fortran_order = accept_word(h, "True");
+        h->has_order = h->fortran_order || accept_word(h, "False");
         return h->has_order ? LORIS_OK : fail_header(h, "fortran_order is neither True nor False");
     }
     if (strcmp(key, "shape") == 0 && !h->has_shape)
@@ -130,7 +130,7 @@ static loris_status parse_header(header *h) {
     return LORIS_OK;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static loris_status find_type(const header *h, number_type *out) {
     static const struct {
@@ -165,6 +165,25 @@ static void widen_integers(int64_t *out, const uint8_t *data, number_type type, 
     }
 }
 
+/* From Fortran order, where the first index runs fastest, to C order, where the last does. Numbers are of `size` bytes.
+ */
+static void transpose(uint8_t *out, const uint8_t *in, size_t size, const header *h, size_t count) {
+    size_t stride[NPY_MAX_RANK], place = 0; /* of the number in the file, in numbers */
+    int64_t index[NPY_MAX_RANK] = {0};
+    for (int k = 0; k < h->rank; k++)
+        stride[k] = k ? stride[k - 1] * (size_t)h->dim[k - 1] : 1;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(out + i * size, in + place * size, size);
+        for (int k = h->rank - 1; k >= 0; k--) {
+            place += stride[k];
+            if (++index[k] < h->dim[k])
+                break;
+            place -= stride[k] * (size_t)h->dim[k];
+            index[k] = 0;
+        }
+    }
+}
+
 /* Finds header and data in the file's bytes. */
 static loris_status split(const file_map *map, header *h, const uint8_t **data, size_t *bytes) {
     static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -188,6 +207,26 @@ static loris_status split(const file_map *map, header *h, const uint8_t **data, 
     return LORIS_OK;
 }
 
+/* `count` numbers in C order to those of the result. */
+static loris_status convert(npy *out, const uint8_t *data, number_type type, const header *h, size_t count) {
+    npy array = {.rank = h->rank, .count = count};
+    memcpy(array.dim, h->dim, sizeof h->dim);
+    size_t room = count ? count : 1; /* an empty array is not a NULL one */
+    if (type == TYPE_F32 || type == TYPE_F16 || type == TYPE_F64) {
+        array.f32 = calloc(room, sizeof *array.f32);
+        if (!array.f32)
+            return fail_memory(h->path);
+        number_to_f32(array.f32, data, type, count);
+    } else {
+        array.i64 = calloc(room, sizeof *array.i64);
+        if (!array.i64)
+            return fail_memory(h->path);
+        widen_integers(array.i64, data, type, count);
+    }
+    *out = array;
+    return LORIS_OK;
+}
+
 static loris_status decode(npy *out, const file_map *map, const char *path) {
     header h = {.path = path};
     const uint8_t *data = NULL;
@@ -198,27 +237,20 @@ static loris_status decode(npy *out, const file_map *map, const char *path) {
     TRY(find_type(&h, &type));
     size_t size = number_size(type);
     if (!shape_count(h.dim, h.rank, bytes / size, &count))
-        return fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: cut short: its shape needs more than the %zu bytes there",
-                    path, bytes);
+        return fail(LORIS_ERROR_INPUT, "is the file complete?",
+                    "%s: cut short: its shape needs more than the %zu bytes there", path, bytes);
     if (count * size != bytes)
-        return fail(LORIS_ERROR_INPUT, "save one array to a file", "%s: %zu bytes follow the array", path, bytes - count * size);
-
-    npy array = {.rank = h.rank, .count = count};
-    memcpy(array.dim, h.dim, sizeof h.dim);
-    size_t room = count ? count : 1; /* an empty array is not a NULL one */
-    if (type == TYPE_F32 || type == TYPE_F16 || type == TYPE_F64) {
-        array.f32 = calloc(room, sizeof *array.f32);
-        if (!array.f32)
-            return fail_memory(path);
-        number_to_f32(array.f32, data, type, count);
-    } else {
-        array.i64 = calloc(room, sizeof *array.i64);
-        if (!array.i64)
-            return fail_memory(path);
-        widen_integers(array.i64, data, type, count);
-    }
-    *out = array;
-    return LORIS_OK;
+        return fail(LORIS_ERROR_INPUT, "save one array to a file", "%s: %zu bytes follow the array", path,
+                    bytes - count * size);
+    if (!h.fortran_order || count == 0)
+        return convert(out, data, type, &h, count);
+    uint8_t *ordered = malloc(bytes);
+    if (!ordered)
+        return fail_memory(path);
+    transpose(ordered, data, size, &h, count);
+    loris_status status = convert(out, ordered, type, &h, count);
+    free(ordered);
+    return status;
 }
 
 loris_status npy_read(npy *out, const char *path) {
@@ -260,14 +292,14 @@ loris_status npy_expect(const npy *a, const char *path, int rank, const int64_t 
     print_shape(&want, rank, dim);
     loris_status status = text_failed(&got) || text_failed(&want)
                               ? fail_memory(path)
-                              : fail(LORIS_ERROR_INPUT, "does it belong to this model?", "%s: its shape is %s, not %s", path,
-                                     got.data, want.data);
+                              : fail(LORIS_ERROR_INPUT, "does it belong to this model?", "%s: its shape is %s, not %s",
+                                     path, got.data, want.data);
     text_free(&got);
     text_free(&want);
     return status;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static loris_status write_array(const char *path, const char *descr, int rank, const int64_t *dim, const void *data,
                                 size_t size) {

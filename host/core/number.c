@@ -30,9 +30,9 @@ static uint32_t bits_of_float(float value) {
     return bits;
 }
 
-/* IEEE binary16 to binary32, exact, without a branch so that the loop is vectorised. A normal number's exponent is rebiased
- * from 15 to 127 (infinity and NaN: from 31 to 255, the payload kept); a subnormal's mantissa is placed under the exponent of
- * 2^-14 and that 2^-14 taken away again, which no flush-to-zero mode disturbs. */
+/* IEEE binary16 to binary32, exact, without a branch so that the loop is vectorised. A normal number's exponent is
+ * rebiased from 15 to 127 (infinity and NaN: from 31 to 255, the payload kept); a subnormal's mantissa is placed under
+ * the exponent of 2^-14 and that 2^-14 taken away again, which no flush-to-zero mode disturbs. */
 static void widen_f16(float *restrict out, const uint8_t *restrict in, size_t count) {
     const uint32_t smallest_normal = 113u << 23; /* 2^-14 as f32 */
     for (size_t i = 0; i < count; i++) {
@@ -41,7 +41,8 @@ static void widen_f16(float *restrict out, const uint8_t *restrict in, size_t co
         uint32_t magnitude = half & 0x7fffu;
         uint32_t normal = (magnitude << 13) + (112u << 23);
         uint32_t special = (magnitude << 13) + (224u << 23);
-        uint32_t subnormal = bits_of_float(float_of_bits(smallest_normal + (magnitude << 13)) - float_of_bits(smallest_normal));
+        uint32_t subnormal =
+            bits_of_float(float_of_bits(smallest_normal + (magnitude << 13)) - float_of_bits(smallest_normal));
         uint32_t bits = magnitude < 0x400u ? subnormal : normal;
         bits = magnitude >= 0x7c00u ? special : bits;
         out[i] = float_of_bits(bits | (uint32_t)(half & 0x8000u) << 16);

@@ -6,10 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum number_type { TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_F64, TYPE_I64, TYPE_I32, TYPE_U8, TYPE_BOOL } number_type;
+typedef enum number_type {
+    TYPE_F32,
+    TYPE_F16,
+    TYPE_BF16,
+    TYPE_F64,
+    TYPE_I64,
+    TYPE_I32,
+    TYPE_U8,
+    TYPE_BOOL
+} number_type;
 
-size_t number_size(number_type type);       /* bytes */
-const char *number_name(number_type type);  /* "f32" */
+size_t number_size(number_type type);      /* bytes */
+const char *number_name(number_type type); /* "f32" */
 
 /* Widens `count` numbers of f32, f16, bf16 or f64 to f32, from any address. False for other types. */
 bool number_to_f32(float *out, const void *in, number_type type, size_t count);

@@ -23,13 +23,14 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 }
 
 static void philox_at(uint64_t seed, uint64_t stream, uint64_t position, uint32_t out[4]) {
-    const uint32_t counter[4] = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)};
+    const uint32_t counter[4] = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)stream,
+                                 (uint32_t)(stream >> 32)};
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     philox4x32(counter, key, out);
 }
 
-/* Box-Muller: two uniform words to two normal numbers. The radius' uniform lies in (0, 1] (log stays finite; the largest
- * magnitude is sqrt(-2 ln 2^-32) = 6.66), the angle's in [0, 1). */
+/* Box-Muller: two uniform words to two normal numbers. The radius' uniform lies in (0, 1] (log stays finite; the
+ * largest magnitude is sqrt(-2 ln 2^-32) = 6.66), the angle's in [0, 1). */
 static void box_muller(uint32_t radius_word, uint32_t angle_word, double out[2]) {
     const double unit = 1.0 / 4294967296.0, two_pi = 6.283185307179586476925;
     double radius = sqrt(-2.0 * log(((double)radius_word + 1.0) * unit));
@@ -51,13 +52,14 @@ void random_normal(float *out, uint64_t seed, uint64_t stream, uint64_t first, s
     }
 }
 
-/* ---- the sequential generator ---------------------------------------------------------------------------------------- */
+/* ---- the sequential generator ----------------------------------------------------------------------------------- */
 
 random_state random_begin(uint64_t seed, uint64_t stream) {
     return (random_state){.seed = seed, .stream = stream};
 }
 
-/* Word `next` of the stream. Recomputing the block for each of its four words costs 20 ns and keeps the state three numbers. */
+/* Word `next` of the stream. Recomputing the block for each of its four words costs 20 ns and keeps the state three
+ * numbers. */
 uint32_t random_u32(random_state *r) {
     uint32_t words[4];
     philox_at(r->seed, r->stream, r->next / 4, words);
@@ -73,7 +75,8 @@ double random_range(random_state *r, double low, double high) {
     return low + (high - low) * random_uniform(r);
 }
 
-/* D. Lemire, "Fast random integer generation in an interval", 2019: words that would favour small results are drawn again. */
+/* D. Lemire, "Fast random integer generation in an interval", 2019: words that would favour small results are drawn
+ * again. */
 int random_below(random_state *r, int count) {
     if (count <= 1)
         return 0;

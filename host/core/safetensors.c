@@ -28,7 +28,7 @@ static loris_status fail_tensor(const safetensors *s, const safetensor *t, const
     return fail(LORIS_ERROR_INPUT, hint_damaged, "%s: tensor \"%s\": %s", s->path, t->name, what);
 }
 
-/* ---- one entry of the header ----------------------------------------------------------------------------------------- */
+/* ---- one entry of the header ------------------------------------------------------------------------------------ */
 
 static bool parse_type(const char *name, number_type *out) {
     static const struct {
@@ -55,11 +55,13 @@ static bool parse_whole(const json *value, int64_t *out) {
 
 static loris_status parse_offsets(const safetensors *s, safetensor *t, const json *offsets) {
     int64_t begin, end;
-    if (offsets->count != 2 || !parse_whole(&offsets->item[0], &begin) || !parse_whole(&offsets->item[1], &end) || begin > end)
+    if (offsets->count != 2 || !parse_whole(&offsets->item[0], &begin) || !parse_whole(&offsets->item[1], &end) ||
+        begin > end)
         return fail_tensor(s, t, "its data_offsets are not two rising offsets");
     if ((uint64_t)end > s->data_bytes)
-        return fail(LORIS_ERROR_INPUT, hint_cut, "%s: cut short: tensor \"%s\" ends at byte %lld of the data, %zu are there",
-                    s->path, t->name, (long long)end, s->data_bytes);
+        return fail(LORIS_ERROR_INPUT, hint_cut,
+                    "%s: cut short: tensor \"%s\" ends at byte %lld of the data, %zu are there", s->path, t->name,
+                    (long long)end, s->data_bytes);
     t->data = s->data + begin;
     t->bytes = (size_t)(end - begin);
     return LORIS_OK;
@@ -80,8 +82,8 @@ static loris_status parse_tensor(const safetensors *s, const json *entry, safete
         return fail_in(status, "%s", s->path);
 
     if (!parse_type(type, &t->type))
-        return fail(LORIS_ERROR_INPUT, "convert it to F32, F16 or BF16", "%s: tensor \"%s\": type %s is not supported", s->path,
-                    t->name, type);
+        return fail(LORIS_ERROR_INPUT, "convert it to F32, F16 or BF16", "%s: tensor \"%s\": type %s is not supported",
+                    s->path, t->name, type);
     if (shape->count > SAFETENSORS_MAX_RANK)
         return fail_tensor(s, t, "more than 8 dimensions");
     t->rank = (int)shape->count;
@@ -103,7 +105,7 @@ static loris_status check_metadata(const safetensors *s, const json *metadata) {
                 : fail(LORIS_ERROR_INPUT, hint_damaged, "%s: its __metadata__ is not an object of strings", s->path);
 }
 
-/* ---- the file -------------------------------------------------------------------------------------------------------- */
+/* ---- the file --------------------------------------------------------------------------------------------------- */
 
 /* By place; tensors of no bytes come before the one that starts where they do. */
 static int compare_places(const void *left, const void *right) {
@@ -123,7 +125,8 @@ static loris_status check_cover(const safetensors *s) {
     const uint8_t *at = s->data;
     for (size_t i = 0; i < s->count; i++) {
         if (s->tensor[i].data != at)
-            return fail_tensor(s, &s->tensor[i], s->tensor[i].data < at ? "overlaps another" : "a gap lies before its data");
+            return fail_tensor(s, &s->tensor[i],
+                               s->tensor[i].data < at ? "overlaps another" : "a gap lies before its data");
         at += s->tensor[i].bytes;
     }
     size_t rest = s->data_bytes - (size_t)(at - s->data);
@@ -140,14 +143,14 @@ static loris_status find_header(safetensors *s, size_t *length) {
     for (int i = 0; i < 8; i++)
         value |= (uint64_t)s->map.data[i] << (8 * i);
     if (value > HEADER_LIMIT)
-        return fail(LORIS_ERROR_INPUT, "is it a safetensors file?", "%s: not a safetensors file: its header would be over 100 MB",
-                    s->path);
+        return fail(LORIS_ERROR_INPUT, "is it a safetensors file?",
+                    "%s: not a safetensors file: its header would be over 100 MB", s->path);
     if (value > s->map.size - 8)
         return fail(LORIS_ERROR_INPUT, hint_cut, "%s: cut short: its header needs %llu bytes, %zu are there", s->path,
                     (unsigned long long)value, s->map.size - 8);
     if (value == 0 || s->map.data[8] != '{')
-        return fail(LORIS_ERROR_INPUT, "is it a safetensors file?", "%s: not a safetensors file: its header is not JSON",
-                    s->path);
+        return fail(LORIS_ERROR_INPUT, "is it a safetensors file?",
+                    "%s: not a safetensors file: its header is not JSON", s->path);
     *length = (size_t)value;
     return LORIS_OK;
 }

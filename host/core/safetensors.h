@@ -18,8 +18,8 @@ typedef struct safetensor {
     number_type type;
     int rank;
     int64_t dim[SAFETENSORS_MAX_RANK];
-    size_t count;         /* numbers */
-    const uint8_t *data;  /* in the mapping, not necessarily aligned */
+    size_t count;        /* numbers */
+    const uint8_t *data; /* in the mapping, not necessarily aligned */
     size_t bytes;
 } safetensor;
 
@@ -29,9 +29,9 @@ loris_status safetensors_open(safetensors **out, const char *path);
 void safetensors_close(safetensors *s);
 
 size_t safetensors_count(const safetensors *s);
-const safetensor *safetensors_at(const safetensors *s, size_t i);        /* in file order */
+const safetensor *safetensors_at(const safetensors *s, size_t i);           /* in file order */
 const safetensor *safetensors_find(const safetensors *s, const char *name); /* NULL when absent; O(log n) */
-const json *safetensors_metadata(const safetensors *s);                  /* the "__metadata__" object, or NULL */
+const json *safetensors_metadata(const safetensors *s);                     /* the "__metadata__" object, or NULL */
 const char *safetensors_path(const safetensors *s);
 
 #endif

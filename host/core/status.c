@@ -8,12 +8,12 @@
 
 #include <pthread.h>
 
-/* ---- the last failure of each thread --------------------------------------------------------------------------------- */
+/* ---- the last failure of each thread ---------------------------------------------------------------------------- */
 
 static _Thread_local error_record last_error;
 
-/* Text may quote a hostile file: nothing of it may move a terminal's cursor or break a line. C1 controls arrive as the UTF-8
- * pair C2 80..9F; both bytes are replaced. */
+/* Text may quote a hostile file: nothing of it may move a terminal's cursor or break a line. C1 controls arrive as the
+ * UTF-8 pair C2 80..9F; both bytes are replaced. */
 static void make_printable(char *text) {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {
         if (*c < 0x20 || *c == 0x7f) {
@@ -30,8 +30,8 @@ static bool is_continuation(char c) {
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Copies `text`. One that is too long loses its middle, between UTF-8 characters: a long path or a quoted name must not push
- * out the reason that stands behind it. */
+/* Copies `text`. One that is too long loses its middle, between UTF-8 characters: a long path or a quoted name must not
+ * push out the reason that stands behind it. */
 static void copy_message(char out[ERROR_MESSAGE_MAX], const char *text) {
     static const char gap[] = " ... ";
     size_t length = strlen(text);
@@ -65,7 +65,8 @@ static void format_message(char out[ERROR_MESSAGE_MAX], const char *format, va_l
 }
 
 loris_status fail(loris_status status, const char *hint, const char *format, ...) {
-    /* The arguments may point into the previous record (a message that quotes the last one): format aside, then copy. */
+    /* The arguments may point into the previous record (a message that quotes the last one): format aside, then copy.
+     */
     error_record record = {.status = status};
     va_list arguments;
     va_start(arguments, format);
@@ -113,10 +114,10 @@ const char *loris_version(void) {
     return LORIS_VERSION;
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------------- */
+/* ---- messages --------------------------------------------------------------------------------------------------- */
 
-/* Workers report from any thread: the lock keeps the function and its user pointer a pair. It is not held during the call, so
- * that a callback may log or change the callback itself. */
+/* Workers report from any thread: the lock keeps the function and its user pointer a pair. It is not held during the
+ * call, so that a callback may log or change the callback itself. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static loris_log_function *log_function;
 static void *log_user;
@@ -143,7 +144,7 @@ void log_message(loris_level level, const char *format, ...) {
     function(user, level, message);
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------------------------------ */
+/* ---- cancelling ------------------------------------------------------------------------------------------------- */
 
 /* Set from signal handlers: C11 allows lock-free atomics there. */
 static atomic_int cancel_requested;

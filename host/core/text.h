@@ -1,4 +1,5 @@
-/* A growing string. Failure to allocate is sticky (text_failed) and later appends are ignored. Zero-initialise to start. */
+/* A growing string. Failure to allocate is sticky (text_failed) and later appends are ignored. Zero-initialise to
+ * start. */
 #ifndef LORIS_CORE_TEXT_H
 #define LORIS_CORE_TEXT_H
 
@@ -18,8 +19,8 @@ void text_printf(text *t, const char *format, ...) PRINTF_LIKE(2, 3);
 bool text_failed(const text *t);
 void text_free(text *t);
 
-/* Bytes of the UTF-8 character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) that starts at data[0], with
- * `left` bytes there: 1 to 4, or 0 when there is none. */
+/* Bytes of the UTF-8 character (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF) that starts at data[0],
+ * with `left` bytes there: 1 to 4, or 0 when there is none. */
 size_t utf8_length(const char *data, size_t left);
 
 #endif

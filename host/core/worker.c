@@ -10,7 +10,8 @@
 enum { MAX_THREADS = 256 };
 
 int worker_processors(void) {
-    /* The affinity mask honours taskset and containers' cpusets; it fails where the machine has more than 1024 processors. */
+    /* The affinity mask honours taskset and containers' cpusets; it fails where the machine has more than 1024
+     * processors. */
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         int count = CPU_COUNT(&set);
@@ -31,8 +32,8 @@ typedef struct job {
     error_record error; /* its failure */
 } job;
 
-/* Indices are taken in order, so when one fails all lower ones were taken and run to their end: the lowest failing index, and
- * with it the error reported, does not depend on timing. */
+/* Indices are taken in order, so when one fails all lower ones were taken and run to their end: the lowest failing
+ * index, and with it the error reported, does not depend on timing. */
 static void record_failure(job *j, int index, loris_status status) {
     pthread_mutex_lock(&j->lock);
     if (index < j->failed_index) {
