@@ -172,16 +172,45 @@ static void video_packets_are_copied_untouched(void **state) {
     audio_free(&a);
 }
 
+static void times_are_found_where_a_file_gives_none(void **state) {
+    (void)state;
+    static const char *const name[] = {"bare.avi", "bare.m4v"}; /* decoding times alone; none at all */
+    static const double when[] = {0.5};
+    audio a = clicks(1, 1, 48000, when, 1);
+    for (int i = 0; i < 2; i++) {
+        make_video(scratch(name[i]), &(made_video){.b_frames = 2});
+        for (int o = 0; o < 3; o++) {
+            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0));
+            video *v;
+            video_frame frame;
+            bool end;
+            assert_ok(video_open(&v, scratch(outputs[o]), 0, VIDEO_LUMA));
+            for (int k = 0; k < 25; k++) {
+                assert_ok(video_next(v, &frame, &end));
+                assert_false(end);
+                assert_float_equal(frame.time, 0.04 * k, time_grain(outputs[o]));
+            }
+            video_close(v);
+            audio back;
+            assert_ok(audio_from_video(&back, scratch(outputs[o]), 48000, 1));
+            assert_float_equal(loudest(&back, 0, 1), 0.5, 0.001);
+            audio_free(&back);
+        }
+    }
+    audio_free(&a);
+}
+
 static void clicks_stay_where_they_were(void **state) {
     (void)state;
     static const double when[] = {0.02, 0.5, 1.3, 1.9};
     static const int rates[] = {32000, 48000, 44100};
-    static const int first_ms[] = {0, 1400, 40};
+    static const int first_ms[] = {0, 1400, 0};
+    static const char *const name[] = {"click.mp4", "click.mkv", "click.avi"}; /* AVI: decoding times alone */
     for (int i = 0; i < 3; i++) {
         audio a = clicks(2, 1 + i % 2, rates[i], when, 4);
-        make_video(scratch("click.mkv"), &(made_video){.frames = 50, .b_frames = 2, .first_ms = first_ms[i]});
+        make_video(scratch(name[i]), &(made_video){.frames = 50, .b_frames = 2, .first_ms = first_ms[i]});
         for (int o = 0; o < 3; o++) {
-            assert_ok(video_mux(scratch("click.mkv"), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0));
             audio back;
             assert_ok(audio_from_video(&back, scratch(outputs[o]), 48000, 1));
             for (int k = 0; k < 4; k++) {
@@ -426,6 +455,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(original_sound_is_aligned_with_the_pictures),
         cmocka_unit_test(video_packets_are_copied_untouched),
+        cmocka_unit_test(times_are_found_where_a_file_gives_none),
         cmocka_unit_test(clicks_stay_where_they_were),
         cmocka_unit_test(sound_lasts_as_long_as_the_video),
         cmocka_unit_test(metadata_is_written),

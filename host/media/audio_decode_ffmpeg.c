@@ -129,10 +129,9 @@ static loris_status take_frame(sound_reader *r, const AVFrame *frame) {
 }
 
 static loris_status read_sound(sound_reader *r) {
-    int64_t first = 0;
-    bool preroll;
-    TRY(demux_first_frame(r->input.path, &first, &preroll));
-    r->first_picture = (double)first * av_q2d(r->input.video->time_base);
+    first_frame first;
+    TRY(demux_first_frame(r->input.path, &first));
+    r->first_picture = (double)first.pts * av_q2d(r->input.video->time_base);
     TRY(decoder_open(&r->decode, &r->input, r->input.audio, 1));
     AVFrame *frame = av_frame_alloc();
     if (!frame)

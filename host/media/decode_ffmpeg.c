@@ -46,7 +46,9 @@ static void note_damage(decoder *c) {
 static loris_status feed(decoder *c) {
     bool end;
     TRY(demux_read(c->input, c->packet, &end));
-    if (!end && c->packet->pts != AV_NOPTS_VALUE && c->packet->pts < c->earliest)
+    if (!end && c->packet->pts == AV_NOPTS_VALUE)
+        c->unstamped = true;
+    else if (!end && c->packet->pts < c->earliest)
         c->earliest = c->packet->pts;
     int code = avcodec_send_packet(c->context, end ? NULL : c->packet);
     av_packet_unref(c->packet);
@@ -90,7 +92,7 @@ int64_t frame_duration(const AVFrame *frame) {
 #endif
 }
 
-loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll) {
+loris_status demux_first_frame(const char *path, first_frame *first) {
     demux d;
     TRY(demux_open_video(&d, path));
     loris_status status = LORIS_OK;
@@ -106,10 +108,11 @@ loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll) {
     if (end)
         status = fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: no frame of the video can be decoded", path);
     else if (frame->best_effort_timestamp != AV_NOPTS_VALUE)
-        *pts = frame->best_effort_timestamp;
+        first->pts = frame->best_effort_timestamp;
     else
-        *pts = d.video->start_time != AV_NOPTS_VALUE ? d.video->start_time : 0;
-    *preroll = c.earliest < *pts;
+        first->pts = d.video->start_time != AV_NOPTS_VALUE ? d.video->start_time : 0;
+    first->preroll = c.earliest < first->pts;
+    first->unstamped = c.unstamped;
 done:
     av_frame_free(&frame);
     decoder_close(&c);

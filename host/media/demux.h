@@ -48,9 +48,13 @@ loris_status demux_read(demux *d, AVPacket *packet, bool *end);
  * do not say. */
 loris_status demux_measure(const char *path, double *seconds);
 
-/* Presentation time of the first picture that is shown, in units of the video stream's time base. *preroll: packets
- * lie before it, cut off by an edit list or useless without what they refer to. */
-loris_status demux_first_frame(const char *path, int64_t *pts, bool *preroll);
+typedef struct first_frame {
+    int64_t pts;    /* of the first picture shown, in units of the video stream's time base */
+    bool preroll;   /* packets lie before it: cut off by an edit list, or useless without what they refer to */
+    bool unstamped; /* packets do not say when they are shown */
+} first_frame;
+
+loris_status demux_first_frame(const char *path, first_frame *first);
 
 /* Display matrix of a video stream (9 numbers) or NULL. */
 const int32_t *stream_display_matrix(const AVStream *stream);
@@ -68,6 +72,7 @@ typedef struct decoder {
     bool draining;
     int failures;     /* in a row */
     int64_t earliest; /* presentation time of the packets so far, INT64_MAX = none */
+    bool unstamped;   /* some had none */
 } decoder;
 
 /* Selects `stream` in `d` and opens its decoder on `threads` threads. Zero or opened: decoder_close() is always

@@ -17,14 +17,18 @@ enum { READ_FAILURES_MAX = 64 }; /* in a row, before the rest of a file counts a
 /* FFmpeg reports what it survives, from any thread and one piece of a line at a time; our own messages say what
  * matters. */
 static void log_line(void *object, int level, const char *format, va_list arguments) {
+    static _Thread_local char line[512];
     static _Thread_local int print_prefix = 1;
     if (level > AV_LOG_WARNING)
         return;
-    char line[512];
-    av_log_format_line2(object, level, format, arguments, line, sizeof line, &print_prefix);
+    size_t length = strlen(line);
+    av_log_format_line2(object, level, format, arguments, line + length, (int)(sizeof line - length), &print_prefix);
+    if (!print_prefix && strlen(line) < sizeof line - 1)
+        return; /* the rest of the line follows */
     line[strcspn(line, "\r\n")] = 0;
     if (line[0])
         log_message(LORIS_LOG_DEBUG, "FFmpeg: %s", line);
+    line[0] = 0;
 }
 
 static void route_log(void) {

@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "media/aac_track.h"
 #include "media/demux.h"
+#include "media/packet_times.h"
 
 typedef struct muxer {
     demux in;
@@ -25,8 +26,10 @@ typedef struct muxer {
     unsigned targets;
     aac_track sound;
     AVPacket *packet;
-    int64_t first; /* presentation time of the first picture, in input ticks of the video stream */
-    bool preroll;
+    int64_t first;        /* presentation time of the first picture, in input ticks of the video stream */
+    bool preroll;         /* packets lie before it */
+    packet_times times;   /* of the video's packets where they carry none; count = 0 otherwise */
+    size_t video_packets; /* so far */
 
     int64_t torn;                /* added to input ticks since the clock was torn */
     int64_t last_dts, last_step; /* of the video, input ticks less `first`; AV_NOPTS_VALUE at first */
@@ -53,20 +56,26 @@ static int hidden_error(const muxer *m, int code) {
     return m->out->pb && m->out->pb->error < 0 && code != AVERROR_EXIT ? m->out->pb->error : code;
 }
 
+static bool is_matroska(const AVOutputFormat *format) {
+    return strcmp(format->name, "matroska") == 0;
+}
+
+/* Matroska takes what AVI knows, too (its V_MS/VFW/FOURCC). */
+static bool can_hold(const AVOutputFormat *format, enum AVCodecID id) {
+    const struct AVCodecTag *const avi[] = {avformat_get_riff_video_tags(), NULL};
+    return avformat_query_codec(format, id, FF_COMPLIANCE_NORMAL) == 1 ||
+           (is_matroska(format) && av_codec_get_tag(avi, id) != 0);
+}
+
 static loris_status cannot_hold(const muxer *m) {
     enum AVCodecID id = m->in.video->codecpar->codec_id;
     const AVOutputFormat *matroska = av_guess_format("matroska", NULL, NULL);
-    bool other =
-        matroska && m->out->oformat != matroska && avformat_query_codec(matroska, id, FF_COMPLIANCE_NORMAL) == 1;
+    bool other = matroska && m->out->oformat != matroska && can_hold(matroska, id);
     return fail(LORIS_ERROR_OUTPUT, other ? "name the output .mkv" : "convert the video to H.264 first",
                 "%s: %s video cannot be kept in this kind of file", m->path, avcodec_get_name(id));
 }
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
-
-static bool can_hold(const AVFormatContext *out, enum AVCodecID id) {
-    return avformat_query_codec(out->oformat, id, FF_COMPLIANCE_NORMAL) == 1;
-}
 
 /* Before FFmpeg 6.1 side data (rotation, mastering display, stereo layout) belongs to the stream, not to its
  * parameters. */
@@ -104,20 +113,19 @@ static loris_status add_copy(muxer *m, AVStream *from) {
 
 static loris_status add_streams(muxer *m, const audio *a) {
     AVFormatContext *in = m->in.format;
-    bool matroska = strcmp(m->out->oformat->name, "matroska") == 0;
     m->targets = in->nb_streams;
     m->target = calloc(m->targets, sizeof(AVStream *));
     if (!m->target)
         return fail_memory("streams");
-    if (!can_hold(m->out, m->in.video->codecpar->codec_id))
+    if (!can_hold(m->out->oformat, m->in.video->codecpar->codec_id))
         return cannot_hold(m);
     TRY(add_copy(m, m->in.video));
     TRY(aac_track_open(&m->sound, m->out, a));
     for (unsigned i = 0; i < in->nb_streams; i++) {
         AVStream *s = in->streams[i];
         enum AVMediaType type = s->codecpar->codec_type;
-        if ((type == AVMEDIA_TYPE_SUBTITLE && can_hold(m->out, s->codecpar->codec_id)) ||
-            (type == AVMEDIA_TYPE_ATTACHMENT && matroska))
+        if ((type == AVMEDIA_TYPE_SUBTITLE && can_hold(m->out->oformat, s->codecpar->codec_id)) ||
+            (type == AVMEDIA_TYPE_ATTACHMENT && is_matroska(m->out->oformat)))
             TRY(add_copy(m, s));
         else if (type == AVMEDIA_TYPE_SUBTITLE)
             log_message(LORIS_LOG_INFO, "%s: %s subtitles cannot be kept in this kind of file (.mkv may)", m->path,
@@ -132,7 +140,7 @@ static loris_status add_streams(muxer *m, const audio *a) {
 /* MP4 and MOV have a fixed set of keys; others join the comment as "key=value". */
 static bool is_known_key(const muxer *m, const char *key) {
     static const char *const known[] = {"title", "artist", "album", "date", "genre", "copyright", "description"};
-    if (strcmp(m->out->oformat->name, "matroska") == 0)
+    if (is_matroska(m->out->oformat))
         return true;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcasecmp(key, known[i]) == 0)
@@ -210,9 +218,14 @@ static loris_status check_times(const muxer *m, const AVPacket *p) {
 static loris_status restamp_video(muxer *m, AVPacket *p) {
     AVRational unit = m->in.video->time_base, rate = m->in.video->avg_frame_rate;
     int64_t second = llround(1 / av_q2d(unit));
+    if (m->video_packets < m->times.count) {
+        p->pts = m->times.pts[m->video_packets];
+        p->dts = m->times.dts[m->video_packets];
+    }
+    m->video_packets++;
     if (p->dts == AV_NOPTS_VALUE)
         p->dts = p->pts;
-    if (p->pts == AV_NOPTS_VALUE && m->in.video->codecpar->video_delay == 0)
+    if (p->pts == AV_NOPTS_VALUE)
         p->pts = p->dts;
     if (p->pts == AV_NOPTS_VALUE)
         return fail(LORIS_ERROR_INPUT, "convert the video first: ffmpeg can give it time stamps",
@@ -235,7 +248,7 @@ static loris_status restamp_video(muxer *m, AVPacket *p) {
         p->dts = m->last_dts + 1;
     if (p->pts < p->dts)
         p->pts = p->dts;
-    if (p->duration <= 0 && strcmp(m->out->oformat->name, "matroska") != 0)
+    if (p->duration <= 0 && !is_matroska(m->out->oformat))
         p->duration = step; /* the last picture of an MP4 would not show without one */
     m->last_dts = p->dts;
     m->last_step = step;
@@ -329,7 +342,7 @@ static loris_status open_output(muxer *m, const char *temporary) {
     m->out->interrupt_callback = (AVIOInterruptCB){interrupted, NULL};
     /* Every container here has its way to begin sound before 0 (the encoder's priming), but Matroska none for
      * pictures. */
-    bool moved = m->preroll && strcmp(format, "matroska") == 0;
+    bool moved = m->preroll && is_matroska(m->out->oformat);
     m->out->avoid_negative_ts = moved ? AVFMT_AVOID_NEG_TS_MAKE_NON_NEGATIVE : AVFMT_AVOID_NEG_TS_DISABLED;
     if (moved)
         log_message(LORIS_LOG_WARNING, "%s: what was cut off the video's beginning will show; .mp4 keeps it hidden",
@@ -342,7 +355,7 @@ static loris_status write_header(muxer *m) {
     if (code < 0)
         return output_error(m, code);
     AVDictionary *options = NULL;
-    if (strcmp(m->out->oformat->name, "matroska") != 0)
+    if (!is_matroska(m->out->oformat))
         av_dict_set(&options, "movflags", "+faststart", 0);
     code = avformat_write_header(m->out, &options);
     av_dict_free(&options);
@@ -391,12 +404,28 @@ static loris_status mux(muxer *m, const audio *a, const char *temporary, const m
     return check_rotation(m, temporary);
 }
 
+static loris_status find_start(muxer *m, const char *video_path) {
+    first_frame first;
+    TRY(demux_first_frame(video_path, &first));
+    m->first = first.pts;
+    m->preroll = first.preroll;
+    if (!first.unstamped)
+        return LORIS_OK;
+    TRY(packet_times_find(&m->times, video_path));
+    m->preroll = false;
+    m->first = INT64_MAX;
+    for (size_t i = 0; i < m->times.count; i++)
+        m->first = m->times.pts[i] < m->first ? m->times.pts[i] : m->first;
+    return LORIS_OK;
+}
+
 static void close_muxer(muxer *m) {
     aac_track_close(&m->sound);
     av_packet_free(&m->packet);
     if (m->out)
         avio_closep(&m->out->pb);
     avformat_free_context(m->out);
+    packet_times_free(&m->times);
     free(m->target);
     free(m->url);
     demux_close(&m->in);
@@ -407,11 +436,11 @@ loris_status video_mux(const char *video_path, const audio *a, const char *path,
     if (output_kind_of(path) != OUTPUT_VIDEO)
         return fail(LORIS_ERROR_ARGUMENT, "end its name in .mp4, .mkv or .mov", "%s: not the name of a video", path);
     muxer m = {.path = path, .last_dts = AV_NOPTS_VALUE};
-    TRY(demux_first_frame(video_path, &m.first, &m.preroll));
-    TRY(demux_open_video(&m.in, video_path));
-    m.in.format->flags |= AVFMT_FLAG_GENPTS; /* AVI gives decoding times alone */
+    TRY(find_start(&m, video_path));
     output_file out;
-    loris_status status = output_begin(&out, path);
+    loris_status status = demux_open_video(&m.in, video_path);
+    if (status == LORIS_OK)
+        status = output_begin(&out, path);
     if (status == LORIS_OK) {
         status = mux(&m, a, out.temporary, metadata, metadata_count);
         if (status == LORIS_OK)
