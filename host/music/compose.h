@@ -7,8 +7,8 @@
  *     doubled or halved to suit the style, so that slow movement becomes the downbeats of a faster grid.
  *   - accents: events of both kinds; of those closer than 80 ms the strongest counts. Each gets a hit at its own time,
  *     or on the sixteenth that follows within 20 ms: never early, at most 20 ms late. The groove within 45 ms of a hit
- *     moves onto it. The strongest tenth (at most one a bar) get crash and chord, the next third a chord, the rest drums
- *     and bass. Accent strengths are 0.4 + 0.6 x the event's.
+ *     moves onto it. The strongest tenth (at most one a bar) get crash and chord, the next third a chord, the rest only
+ *     drums and bass. Accent strengths are 0.4 + 0.6 x the event's.
  *   - energy and cuts: sections of about eight bars, on bar lines, at a cut where one is near; the energy of a section
  *     decides which layers play.
  *   - no events: the groove alone, at the rhythm's tempo or one of the style's. */
