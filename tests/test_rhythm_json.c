@@ -39,9 +39,19 @@ static void test_round_trip(void **state) {
     double beats[] = {0.1, 0.7, 1.3000000000000003}, downbeats[] = {0.7}, cuts[] = {0.0, 2.5};
     rhythm_energy energy[] = {{0.0, 0.25f}, {0.5, 1.0f}, {1.0, 0.1f}};
     rhythm_event events[] = {{0.1, EVENT_ONSET, 0.3f}, {0.1, EVENT_IMPACT, 1.0f}, {2.5, EVENT_IMPACT, 0.0f}};
-    rhythm r = {.duration = 2.5, .bpm = 100.1, .tempo_confidence = 0.87, .beats = beats, .beat_count = 3,
-                .downbeats = downbeats, .downbeat_count = 1, .cuts = cuts, .cut_count = 2, .energy = energy,
-                .energy_count = 3, .events = events, .event_count = 3};
+    rhythm r = {.duration = 2.5,
+                .bpm = 100.1,
+                .tempo_confidence = 0.87,
+                .beats = beats,
+                .beat_count = 3,
+                .downbeats = downbeats,
+                .downbeat_count = 1,
+                .cuts = cuts,
+                .cut_count = 2,
+                .energy = energy,
+                .energy_count = 3,
+                .events = events,
+                .event_count = 3};
     assert_ok(rhythm_write(&r, f->path));
     rhythm back;
     assert_ok(rhythm_read(&back, f->path));
@@ -99,7 +109,8 @@ static void test_hostile(void **state) {
         {"{\"version\":1,\"duration_s\":1,\"events\":[{\"t\":0.5,\"kind\":\"blow\",\"strength\":1}]}", "blow"},
         {"{\"version\":1,\"duration_s\":1,\"events\":[{\"t\":0.5,\"kind\":\"onset\",\"strength\":2}]}", "strength"},
         {"{\"version\":1,\"duration_s\":1,\"events\":[{\"t\":0.5,\"kind\":\"onset\",\"strength\":1},"
-         "{\"t\":0.4,\"kind\":\"onset\",\"strength\":1}]}", "events[1]"},
+         "{\"t\":0.4,\"kind\":\"onset\",\"strength\":1}]}",
+         "events[1]"},
         {"{\"version\":1,\"duration_s\":1,\"tempo\":[],\"events\":[]}", "tempo"},
         {"{\"version\":1,\"duration_s\":1,\"tempo\":{\"bpm\":-1},\"events\":[]}", "bpm"},
         {"{\"version\":1,\"duration_s\":1,\"tempo\":{\"bpm\":90,\"confidence\":7},\"events\":[]}", "confidence"},

@@ -1,4 +1,5 @@
-/* What moves when: the rhythm of a clip, and its JSON form (docs/formats.md). Times are seconds from the clip's start. */
+/* What moves when: the rhythm of a clip, and its JSON form (docs/formats.md). Times are seconds from the clip's start.
+ */
 #ifndef LORIS_RHYTHM_RHYTHM_H
 #define LORIS_RHYTHM_RHYTHM_H
 
@@ -8,7 +9,10 @@
 #include "core/json.h"
 #include "core/status.h"
 
-typedef enum event_kind { EVENT_ONSET, EVENT_IMPACT } event_kind; /* a move starts (flux up); a move stops dead (flux down) */
+typedef enum event_kind {
+    EVENT_ONSET,
+    EVENT_IMPACT
+} event_kind; /* a move starts (flux up); a move stops dead (flux down) */
 
 typedef struct rhythm_event {
     double time;
@@ -22,9 +26,9 @@ typedef struct rhythm_energy {
 } rhythm_energy;
 
 typedef struct rhythm {
-    double duration;         /* > 0 */
-    double bpm;              /* 0 = no pulse */
-    double tempo_confidence; /* 0..1 */
+    double duration;                  /* > 0 */
+    double bpm;                       /* 0 = no pulse */
+    double tempo_confidence;          /* 0..1 */
     double *beats, *downbeats, *cuts; /* ascending */
     size_t beat_count, downbeat_count, cut_count;
     rhythm_energy *energy; /* ascending in time */
@@ -37,8 +41,8 @@ void rhythm_free(rhythm *r); /* frees the arrays and zeroes; NULL is allowed */
 
 /* {"version":1,"duration_s":..,"tempo":{"bpm","confidence","beats":[..],"downbeats":[..]},"cuts":[..],
  *  "energy":[[s,0..1]..],"events":[{"t","kind":"onset"|"impact","strength"}..]}
- * Reading checks every range and order and names the offending entry; missing optional parts ("energy", "cuts", beats) are
- * empty. Writing replaces the file only when complete. */
+ * Reading checks every range and order and names the offending entry; missing optional parts ("energy", "cuts", beats)
+ * are empty. Writing replaces the file only when complete. */
 loris_status rhythm_read(rhythm *out, const char *path);
 loris_status rhythm_write(const rhythm *r, const char *path);
 loris_status rhythm_to_json(const rhythm *r, json_writer *w);

@@ -10,7 +10,7 @@ enum { VERSION = 1, FILE_LIMIT = 64 << 20 };
 static const double LONGEST = 86400.0; /* a day */
 static const double HIGHEST_BPM = 1000.0;
 
-/* ---- writing --------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(event_kind kind) {
     return kind == EVENT_IMPACT ? "impact" : "onset";
@@ -67,7 +67,7 @@ loris_status rhythm_write(const rhythm *r, const char *path) {
     return status;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The array `key` of `object`, or NULL when it is absent. */
 static loris_status optional_array(const json *object, const char *key, const json **out, const char *where) {
@@ -78,8 +78,8 @@ static loris_status optional_array(const json *object, const char *key, const js
 /* One time within the clip, not before `previous`. */
 static loris_status check_time(double time, double previous, double duration, const char *where) {
     if (!(time >= 0.0 && time <= duration))
-        return fail(LORIS_ERROR_INPUT, "times are seconds from the clip's start", "%s: %.9g is outside 0 to %.9g", where, time,
-                    duration);
+        return fail(LORIS_ERROR_INPUT, "times are seconds from the clip's start", "%s: %.9g is outside 0 to %.9g",
+                    where, time, duration);
     if (time < previous)
         return fail(LORIS_ERROR_INPUT, "sort the times", "%s: %.9g comes after %.9g", where, time, previous);
     return LORIS_OK;
@@ -170,7 +170,8 @@ static loris_status read_events(const json *object, rhythm *r, const char *path)
         TRY(json_need_string(&list->item[i], "kind", &kind, at.text));
         e->kind = strcmp(kind, kind_name(EVENT_IMPACT)) == 0 ? EVENT_IMPACT : EVENT_ONSET;
         if (strcmp(kind, kind_name(e->kind)) != 0)
-            return fail(LORIS_ERROR_INPUT, "an event is an \"onset\" or an \"impact\"", "%s: unknown kind \"%s\"", at.text, kind);
+            return fail(LORIS_ERROR_INPUT, "an event is an \"onset\" or an \"impact\"", "%s: unknown kind \"%s\"",
+                        at.text, kind);
         previous = e->time;
         r->event_count = i + 1;
     }

@@ -1,0 +1,111 @@
+/*
+ * Directogram (Davis and Agrawala: "Visual Rhythm and Beat", SIGGRAPH 2018): the flow's magnitude summed by signed
+ * direction, here of what remains after the camera's motion. A pixel counts as far as its own contrast shows motion in
+ * that direction, and only what exceeds the noise floor: NOISE_FLOOR pixels plus NOISE_FACTOR times the deviation of
+ * what follows the camera. What the camera's motion carries out of the picture has no match in the next frame and does
+ * not count.
+ *
+ * partial: each work-item sums a TILE x TILE tile into FEATURES numbers: BINS directions, then (see flow.h) magnitude,
+ * moving area, gradient, raw difference, and the sums for the correlation of the frame before with the warped current
+ * one.
+ */
+
+/* atan(x) for 0 <= x <= 1, error below 1e-5 (Abramowitz and Stegun 4.4.49). */
+static float NAME(arctangent)(float x) {
+    float s = x * x;
+    return x * (0.9998660f + s * (-0.3302995f + s * (0.1801410f + s * (-0.0851330f + s * 0.0208351f))));
+}
+
+/* Direction of (x, y) as a fraction of a turn, 0 <= turn < 1, clockwise as seen, because y points down. */
+static float NAME(turn)(float x, float y) {
+    float ax = fabs(x), ay = fabs(y);
+    float turn = NAME(arctangent)(fmin(ax, ay) / fmax(fmax(ax, ay), 1e-20f)) * 0.15915494f;
+    turn = ay > ax ? 0.25f - turn : turn;
+    turn = x < 0.0f ? 0.5f - turn : turn;
+    turn = y < 0.0f ? 1.0f - turn : turn;
+    return turn < 1.0f ? turn : 0.0f;
+}
+
+static float NAME(sample)(global const float *now, int pitch, float2 at) {
+    float2 corner = floor(at);
+    float2 f = at - corner;
+    global const float *p = now + ((int)corner.y + PAD) * pitch + (int)corner.x + PAD;
+    float above = p[0] + f.x * (p[1] - p[0]), below = p[pitch] + f.x * (p[pitch + 1] - p[pitch]);
+    return above + f.y * (below - above);
+}
+
+/* level [2, height + 2 PAD, width + 2 PAD], flow [height, width, 2], camera [8] -> sums [tiles, FEATURES] */
+KERNEL(partial)(global float *restrict sums, global const float *restrict level, global const float *restrict flow,
+                global const float *restrict camera, int width, int height, int tiles_across, int tiles_down,
+                uint slot) {
+    int tile_x = get_global_id(0), tile_y = get_global_id(1);
+    if (tile_x >= tiles_across || tile_y >= tiles_down)
+        return;
+    int pitch = width + 2 * PAD;
+    size_t plane = (size_t)pitch * (height + 2 * PAD);
+    global const float *before = level + (1 - slot) * plane, *now = level + slot * plane;
+    float8 c = vload8(0, camera);
+    float floor_pixels = NOISE_FLOOR + NOISE_FACTOR * c.s7;
+    float to_unit = 2.0f / (float)max(width, height);
+    float sum[FEATURES];
+    for (int k = 0; k < FEATURES; k++)
+        sum[k] = 0.0f;
+    int bottom = min(height, (tile_y + 1) * TILE), end = min(width, (tile_x + 1) * TILE);
+    for (int y = tile_y * TILE; y < bottom; y++) {
+        for (int x = tile_x * TILE; x < end; x++) {
+            float2 f = vload2((size_t)y * width + x, flow);
+            float unit_x = ((float)x + 0.5f - 0.5f * (float)width) * to_unit;
+            float unit_y = ((float)y + 0.5f - 0.5f * (float)height) * to_unit;
+            float2 carried = (float2)(c.s0 + c.s1 * unit_x + c.s2 * unit_y, c.s3 + c.s4 * unit_x + c.s5 * unit_y);
+            float2 own = f - carried;
+            global const float *p = before + (y + PAD) * pitch + x + PAD;
+            float gx = 0.5f * (p[1] - p[-1]), gy = 0.5f * (p[pitch] - p[-pitch]);
+            float2 at = clamp((float2)(x, y) + f, (float2)(-PAD), (float2)(width, height) + (float2)(PAD - 2));
+            float a = p[0] - 128.0f, b = NAME(sample)(now, pitch, at) - 128.0f;
+            sum[BINS + 2] += sqrt(gx * gx + gy * gy);
+            sum[BINS + 3] += fabs(now[(y + PAD) * pitch + x + PAD] - p[0]);
+            sum[BINS + 4] += a;
+            sum[BINS + 5] += b;
+            sum[BINS + 6] += a * a;
+            sum[BINS + 7] += b * b;
+            sum[BINS + 8] += a * b;
+            float magnitude = sqrt(own.x * own.x + own.y * own.y);
+            float2 target = (float2)(x, y) + carried;
+            bool leaves =
+                target.x < 0.0f || target.y < 0.0f || target.x > (float)(width - 1) || target.y > (float)(height - 1);
+            if (magnitude <= floor_pixels || leaves)
+                continue;
+            float along = (gx * own.x + gy * own.y) / magnitude;
+            float weight = along * along / (along * along + CONTRAST);
+            float amount = weight * (magnitude - floor_pixels);
+            sum[BINS] += amount;
+            sum[BINS + 1] += weight;
+            float direction = NAME(turn)(own.x, own.y) * (float)BINS;
+            int bin = min((int)direction, BINS - 1);
+            float next = (direction - (float)bin) * amount;
+            sum[bin] += amount - next;
+            sum[bin + 1 < BINS ? bin + 1 : 0] += next;
+        }
+    }
+    global float *out = sums + ((size_t)tile_y * tiles_across + tile_x) * FEATURES;
+    for (int k = 0; k < FEATURES; k++)
+        out[k] = sum[k];
+}
+
+/* sums [tiles, FEATURES], camera [8] -> features [rows, FEATURES + 8]: row `row` = means over the pixels, then the
+ * camera. */
+KERNEL(gather)(global float *restrict features, global const float *restrict sums, global const float *restrict camera,
+               int tiles, float scale, uint row) {
+    int k = get_global_id(0);
+    if (k >= FEATURES + 8)
+        return;
+    float value = 0.0f;
+    if (k < FEATURES) {
+        for (int tile = 0; tile < tiles; tile++)
+            value += sums[(size_t)tile * FEATURES + k];
+        value *= scale;
+    } else {
+        value = camera[k - FEATURES];
+    }
+    features[(size_t)row * (FEATURES + 8) + k] = value;
+}
