@@ -205,6 +205,7 @@ static void test_not_npy_at_all(void **state) {
     assert_fails(npy_read(&a, write_npy(4, "{}", NULL, 0)), LORIS_ERROR_INPUT, "version");
     assert_fails(npy_read(&a, write_npy(0, "{}", NULL, 0)), LORIS_ERROR_INPUT, "version");
     assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\2\0\xff\0", 10)), LORIS_ERROR_INPUT, "cut short");
+    assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\1\0\3\0{}", 12)), LORIS_ERROR_INPUT, "cut short");
     assert_fails(npy_read(&a, scratch_file("x.npy", "\x93NUMPY\2\0\xff\xff\xff\xff{}", 14)), LORIS_ERROR_INPUT,
                  "cut short");
 }

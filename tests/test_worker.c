@@ -1,6 +1,8 @@
 /* Index ranges over threads. */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "compare.h"
 #include "core/worker.h"
@@ -51,6 +53,32 @@ static void test_the_first_failure_is_reported(void **state) {
     }
 }
 
+typedef struct race {
+    atomic_int started, ended;
+    int first; /* the index that fails first */
+} race;
+
+/* Both indices are under way before either fails; the second one gives the first time to be recorded. */
+static loris_status fail_in_turn(void *user, int index) {
+    race *r = user;
+    atomic_fetch_add(&r->started, 1);
+    while (atomic_load(&r->started) < 2 || (index != r->first && atomic_load(&r->ended) == 0))
+        sched_yield();
+    if (index != r->first)
+        usleep(20000);
+    (fail)(LORIS_ERROR_INPUT, NULL, "index %d is bad", index);
+    atomic_fetch_add(&r->ended, 1);
+    return LORIS_ERROR_INPUT;
+}
+
+static void test_the_lowest_failure_wins_in_any_order(void **state) {
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        race r = {.first = first};
+        assert_fails(worker_run(2, 2, fail_in_turn, &r), LORIS_ERROR_INPUT, "index 0 is bad");
+    }
+}
+
 static void test_a_failure_ends_the_run_early(void **state) {
     (void)state;
     record r = {.fail_from = 3, .fail_step = 1, .cancel_at = -1};
@@ -90,9 +118,13 @@ static void test_there_is_a_processor(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_index_runs_once),         cmocka_unit_test(test_the_first_failure_is_reported),
-        cmocka_unit_test(test_a_failure_ends_the_run_early), cmocka_unit_test(test_cancelling_ends_the_run_early),
-        cmocka_unit_test(test_runs_may_be_nested),           cmocka_unit_test(test_there_is_a_processor),
+        cmocka_unit_test(test_each_index_runs_once),
+        cmocka_unit_test(test_the_first_failure_is_reported),
+        cmocka_unit_test(test_the_lowest_failure_wins_in_any_order),
+        cmocka_unit_test(test_a_failure_ends_the_run_early),
+        cmocka_unit_test(test_cancelling_ends_the_run_early),
+        cmocka_unit_test(test_runs_may_be_nested),
+        cmocka_unit_test(test_there_is_a_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,10 +106,8 @@ static loris_status parse_number(parser *p, json *out) {
     return LORIS_OK;
 }
 
-/* Four hexadecimal digits at `at`, or -1. */
+/* Four hexadecimal digits at `at`, or -1. Within a string: its closing quote, known to be there, ends the search. */
 static int32_t hex4(const parser *p, size_t at) {
-    if (p->size - at < 4)
-        return -1;
     int32_t code = 0;
     for (size_t i = at; i < at + 4; i++) {
         char c = p->data[i];
@@ -169,10 +167,10 @@ static loris_status parse_unicode_escape(parser *p, char *out, size_t *length) {
     return LORIS_OK;
 }
 
-/* Where the string that starts after a quote at `at` ends, or p->size. */
+/* Where the string that starts after a quote at `at` ends: p->size or beyond when it does not. */
 static size_t find_quote(const parser *p, size_t at) {
     while (at < p->size && p->data[at] != '"')
-        at += p->data[at] == '\\' && p->size - at > 1 ? 2 : 1;
+        at += p->data[at] == '\\' ? 2 : 1;
     return at;
 }
 
