@@ -8,7 +8,7 @@
 #include "core/status.h"
 
 typedef struct video_info {
-    double duration;       /* seconds of the video stream, > 0; estimated from the container until all frames are read */
+    double duration;       /* seconds, > 0; the container's word until all frames are read, then the frames' own */
     int width, height;     /* as displayed: after rotation and with square pixels */
     double frame_rate;     /* average; 0 when unknown */
     bool has_audio;
@@ -26,15 +26,18 @@ typedef struct video_frame {
 
 typedef struct video video;
 
-/* Opens the best video stream. Frames are rotated upright and scaled so that their longer side is at most `longest` pixels
- * (0 = as they are). LORIS_ERROR_INPUT: missing, empty, not a video, no video stream, absurd size (a side over 16384). */
+/* Opens the best video stream. Frames are rotated upright (mirror images turned back) and scaled so that their
+ * longer side is at most `longest` pixels (0 = as they are), averaging areas. The file alone is read: no address, no
+ * playlist, nothing that its contents name. LORIS_ERROR_INPUT: missing, empty, not a video, no video stream, absurd
+ * size (a side over 16384). */
 loris_status video_open(video **out, const char *path, int longest, video_pixels pixels);
 void video_close(video *v);
 const video_info *video_get_info(const video *v);
 void video_frame_size(const video *v, int *width, int *height); /* of the delivered frames */
 
-/* Next frame in presentation order; *end = true after the last. A damaged part inside the file is skipped with a warning; no
- * frame at all is LORIS_ERROR_INPUT. Decoding runs ahead on a thread of its own. */
+/* Next frame in presentation order, the first at time 0, times strictly increasing; *end = true after the last. A
+ * damaged part inside the file is skipped with a warning; no frame at all is LORIS_ERROR_INPUT. Decoding runs ahead
+ * on a thread of its own. */
 loris_status video_next(video *v, video_frame *out, bool *end);
 
 #endif

@@ -25,6 +25,7 @@ struct video {
     frame_clock clock; /* the thread's */
     video_info info;
     int width, height; /* delivered */
+    bool exact;        /* info.duration is the pictures' own, not that of longer sound */
 
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -43,10 +44,20 @@ struct video {
 
 /* ---- what the stream says --------------------------------------------------------------------------------------- */
 
+/* From the stream, else from the file as a whole (which may hold longer sound), else from all packets. */
 static loris_status find_duration(video *v) {
+    const AVFormatContext *f = v->input.format;
     const AVStream *s = v->input.video;
-    double seconds = s->duration > 0 ? (double)s->duration * av_q2d(s->time_base) : 0;
-    if (!(seconds > 0) || v->input.format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE)
+    double unit = av_q2d(s->time_base), seconds = s->duration > 0 ? (double)s->duration * unit : 0;
+    bool guessed = f->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+    v->exact = seconds > 0 || !v->input.audio;
+    if (!(seconds > 0) && f->duration > 0) {
+        double start = s->start_time != AV_NOPTS_VALUE ? (double)s->start_time * unit : 0;
+        seconds = (double)f->duration / AV_TIME_BASE;
+        if (start > 0 && start < seconds)
+            seconds -= start;
+    }
+    if (!(seconds > 0) || guessed)
         TRY(demux_measure(v->input.path, &seconds));
     if (!(seconds > 0) || !isfinite(seconds))
         return fail(LORIS_ERROR_INPUT, "is the file complete?", "%s: no frames in its video stream", v->input.path);
@@ -108,7 +119,7 @@ static void publish_slot(video *v) {
 
 static void warn_if_cut_short(const video *v) {
     double end = v->clock.end, wanted = v->info.duration;
-    if (v->clock.started && end < wanted - 1 && end < 0.98 * wanted)
+    if (v->exact && v->clock.started && end < wanted - 1 && end < 0.98 * wanted)
         log_message(LORIS_LOG_WARNING, "%s: its video ends at %.1f s of %.1f s; is the file complete?", v->input.path,
                     end, wanted);
 }
