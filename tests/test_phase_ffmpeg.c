@@ -9,7 +9,7 @@
 #include "core/random.h"
 #include "spectrum.h"
 
-enum { HOP = 384, BANDS = 176, BLOCK = 544, LOOKAHEAD = 32, GOLDEN_FRAMES = 1024 };
+enum { HOP = 384, BANDS = 176, BLOCK = PHASE_BLOCK, GOLDEN_FRAMES = 1024 };
 
 /* The reference's figures: 48 iterations of fast Griffin-Lim from random phase on the same files, dB. */
 static const struct {
@@ -43,7 +43,7 @@ static void test_golden_bands_are_as_consistent_as_the_reference(void **state) {
  * less than 0.1 dB over 16 frames on these files; phases that start anew at a joint make several dB. */
 static void test_joints_are_as_good_as_elsewhere(void **state) {
     (void)state;
-    enum { JOINT = BLOCK - LOOKAHEAD, SHIFT = 256, FRAMES = BLOCK + SHIFT, REACH = 8 };
+    enum { JOINT = PHASE_BLOCK - PHASE_LOOKAHEAD, SHIFT = 256, FRAMES = BLOCK + SHIFT, REACH = 8 };
     for (int i = 0; i < GOLDEN; i++) {
         npy bands = read_spectrum(golden[i].name);
         const float *shifted = bands.f32 + SHIFT * BANDS;

@@ -11,11 +11,7 @@
 #include "media/griffin_lim.h"
 #include "media/pghi.h"
 
-enum {
-    BLOCK = 544,    /* frames solved together */
-    LOOKAHEAD = 32, /* of them solved again; at least twice the overlap of windows */
-    ITERATIONS = 100
-};
+enum { ITERATIONS = 100 };
 
 struct phase_stream {
     band_map *map;
@@ -47,8 +43,8 @@ loris_status phase_stream_new(phase_stream **out, const spectrum_format *f, int 
         return fail_memory("phase recovery");
     TRY_GOTO(band_map_new(&s->map, f));
     TRY_GOTO(stft_new(&s->transform, f->window, f->hop));
-    TRY_GOTO(pghi_new(&s->integration, s->transform, f->floor, BLOCK));
-    TRY_GOTO(griffin_lim_new(&s->solver, s->transform, f->floor, BLOCK, threads));
+    TRY_GOTO(pghi_new(&s->integration, s->transform, f->floor, PHASE_BLOCK));
+    TRY_GOTO(griffin_lim_new(&s->solver, s->transform, f->floor, PHASE_BLOCK, threads));
     s->fixed = f->window / 2; /* silence before the clip */
     *out = s;
     s = NULL;
@@ -70,13 +66,13 @@ static void continue_phases(phase_stream *s) {
 }
 
 /* Moves what the next block shares with this one to its front: frames whose windows reach beyond `final`, the end of
- * the final samples, which is the centre of frame `filled - LOOKAHEAD`. */
+ * the final samples, which is the centre of frame `filled - PHASE_LOOKAHEAD`. */
 static void keep_overlap(phase_stream *s) {
     griffin_lim *g = s->solver;
     const int window = s->transform->window, hop = s->transform->hop;
     const size_t bins = (size_t)s->transform->bins;
     const int overlap = window / hop, before = (overlap - 1) / 2;
-    const int first = s->filled - LOOKAHEAD - before, length = (s->filled - 1) * hop + window;
+    const int first = s->filled - PHASE_LOOKAHEAD - before, length = (s->filled - 1) * hop + window;
     s->filled -= first;
     memmove(g->magnitude, g->magnitude + (size_t)first * bins, (size_t)s->filled * bins * sizeof *g->magnitude);
     memmove(g->signal, g->signal + first * hop, (size_t)(length - first * hop) * sizeof *g->signal);
@@ -88,7 +84,7 @@ static loris_status solve_block(phase_stream *s, bool last, sample_sink *sink, v
     griffin_lim *g = s->solver;
     const int window = s->transform->window, hop = s->transform->hop;
     const int length = (s->filled - 1) * hop + window;
-    const int final = window / 2 + hop * (last ? s->filled - 1 : s->filled - LOOKAHEAD);
+    const int final = window / 2 + hop * (last ? s->filled - 1 : s->filled - PHASE_LOOKAHEAD);
     if (final <= s->fixed)
         return LORIS_OK; /* a single frame: no time passes */
     continue_phases(s);
@@ -104,9 +100,9 @@ static loris_status push(phase_stream *s, const float *bands, size_t frames, boo
     while (frames > 0) {
         /* A full block waits for one more frame, so that whether it is the last does not depend on how frames arrive.
          */
-        if (s->filled == BLOCK)
+        if (s->filled == PHASE_BLOCK)
             TRY(solve_block(s, false, sink, user));
-        const size_t room = (size_t)(BLOCK - s->filled), count = frames < room ? frames : room;
+        const size_t room = (size_t)(PHASE_BLOCK - s->filled), count = frames < room ? frames : room;
         float *magnitude = s->solver->magnitude + (size_t)s->filled * (size_t)s->map->bins;
         TRY(band_map_apply(s->map, bands, count, s->received, magnitude));
         s->filled += (int)count;
