@@ -1,0 +1,170 @@
+/* What all products share: recording, folding, packing of weights, the choice of a backend. */
+#include "ops/product.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "ops/elementwise.h"
+
+/* ---- recording --------------------------------------------------------------------------------------------------- */
+
+enum { NAME_MAX_LENGTH = 256 };
+
+static const char *join(char out[NAME_MAX_LENGTH], const char *at, const char *suffix) {
+    snprintf(out, NAME_MAX_LENGTH, "%s%s", at, suffix);
+    return out;
+}
+
+weight product_weight_of(net *n, const char *at, int64_t d0, int64_t d1, int64_t kernel) {
+    char name[NAME_MAX_LENGTH];
+    join(name, at, ".weight");
+    if (kernel == 1 && net_weight_rank(n, name) == 2)
+        return net_weight_2d(n, name, d0, d1);
+    return net_weight_3d(n, name, d0, d1, kernel);
+}
+
+/* Kernels count the numbers of X in ints, padding included, and a tile reaches up to 64 rows beyond the last. */
+static bool countable(shape in, shape out, const product_parameters *p) {
+    const double beyond = 2.0 * p->padding + p->kernel + 64.0 * p->stride;
+    return (double)shape_elements(in) + beyond * in.channels < INT_MAX && (double)shape_elements(out) < INT_MAX;
+}
+
+tensor product_record(net *n, const op *operation, tensor x, const char *at, weight w, bias b, shape out,
+                      const product_parameters *parameters, double multiplies) {
+    if (net_failed(n))
+        return (tensor){0};
+    char dims[96], name[NAME_MAX_LENGTH];
+    const shape in = shape_of(n, x);
+    if (in.depth != 1 || in.height != 1)
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: %s of %s, which has more than one dimension", at,
+                        operation->name, shape_text(in, dims));
+    if (!countable(in, out, parameters))
+        return net_fail(n, LORIS_ERROR_ARGUMENT, "use a smaller batch or a shorter window", "%s: %s of %s is too large",
+                        at, operation->name, shape_text(in, dims));
+    node_request r = {.operation = operation,
+                      .label = at,
+                      .input = {x},
+                      .inputs = 1,
+                      .weights = {w},
+                      .weight_count = 1,
+                      .parameters = parameters,
+                      .parameter_size = sizeof *parameters,
+                      .out = out,
+                      .type = STORE_F32};
+    if (b == BIAS)
+        r.weights[r.weight_count++] = net_weight_1d(n, join(name, at, ".bias"), out.channels);
+    if (net_failed(n))
+        return (tensor){0};
+    r.flop = 2 * multiplies;
+    r.bytes = 4.0 * ((double)shape_elements(in) + (double)shape_elements(out) + (double)w.entry->source->count);
+    return net_append(n, &r);
+}
+
+/* ---- folding ----------------------------------------------------------------------------------------------------- */
+
+/* y = act(bias + product + residual): an addition comes first, once, and then an activation. */
+bool product_absorb(node *producer, const node *consumer, int position) {
+    product_parameters *own = node_parameters(producer);
+    if (own->activation != ACTIVATION_NONE)
+        return false;
+    if (node_op(consumer) == &activate_op) {
+        const struct activate_parameters *theirs = node_parameters(consumer);
+        own->activation = theirs->activation;
+        return true;
+    }
+    return node_op(consumer) == &add_op && node_inputs(producer) == 1 &&
+           shape_equal(node_out_shape(producer), node_out_shape(consumer)) &&
+           node_add_input(producer, consumer, 1 - position);
+}
+
+product_addends product_addends_of(const node *n) {
+    const shape out = node_out_shape(n);
+    product_addends a = {.bias = node_weight(n, 1) != NULL, .residual = node_inputs(n) > 1, .batches = out.batch};
+    if (a.residual) {
+        const shape r = node_input_shape(n, 1);
+        a.eval_step = r.evals > 1 ? r.batch : 0;
+        a.batch_step = r.batch > 1 ? 1 : 0;
+    }
+    return a;
+}
+
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+typedef struct panel_layout {
+    product_weight weight;
+    int channels, taps, columns, panel, depth;
+} panel_layout;
+
+typedef struct panel_key {
+    char text[160];
+} panel_key;
+
+static panel_layout layout_of(const tap_product *p, int panel, int depth_step, panel_key *key) {
+    const int depth = (p->taps * p->channels + depth_step - 1) / depth_step * depth_step;
+    const product_weight *w = &p->weight;
+    snprintf(key->text, sizeof key->text,
+             "panel%d depth%d taps%d channels%d columns%d of kernel%d outputs%d tap%d%+d strides%d,%d", panel, depth,
+             p->taps, p->channels, p->columns, w->kernel, w->outputs, w->tap_first, w->tap_step, w->channel_stride,
+             w->column_stride);
+    return (panel_layout){*w, p->channels, p->taps, p->columns, panel, depth};
+}
+
+static size_t layout_count(const panel_layout *p) {
+    return (size_t)((p->columns + p->panel - 1) / p->panel) * (size_t)p->depth * (size_t)p->panel;
+}
+
+/* `out` starts as zeros. */
+static void pack_panels(float *out, const float *in, const void *layout) {
+    const panel_layout *p = layout;
+    const product_weight *w = &p->weight;
+    for (int n = 0; n < p->columns; n++) {
+        const int r = n / w->outputs, o = n % w->outputs; /* the phase, and the channel in it */
+        float *column = out + (size_t)(n / p->panel) * (size_t)p->depth * (size_t)p->panel + n % p->panel;
+        for (int t = 0; t < p->taps; t++) {
+            const int tap = w->tap_first + w->tap_step * t + r;
+            if (tap < 0 || tap >= w->kernel)
+                continue;
+            const float *from = in + (size_t)o * (size_t)w->column_stride + tap;
+            float *to = column + (size_t)t * (size_t)p->channels * (size_t)p->panel;
+            for (int c = 0; c < p->channels; c++)
+                to[(size_t)c * (size_t)p->panel] = from[(size_t)c * (size_t)w->channel_stride];
+        }
+    }
+}
+
+void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step) {
+    panel_key key;
+    const panel_layout layout = layout_of(p, panel, depth_step, &key);
+    weight_argument(l, 0, key.text, pack_panels, &layout, layout_count(&layout));
+}
+
+cl_mem product_lowered_weight(lowering *l, const tap_product *p) {
+    panel_key key;
+    const panel_layout layout = layout_of(p, p->columns, 1, &key);
+    return lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout));
+}
+
+/* ---- backends ---------------------------------------------------------------------------------------------------- */
+
+/* Which backend makes products on this device. On CPU devices our register-tiled kernel is an order of magnitude
+ * faster than CLBlast, whose kernels are written for GPUs; on GPUs it saves CLBlast's copies and separate epilogues.
+ * What a tuner measures can be consulted here. */
+static int product_choose(const compute *c) {
+    if (c->settings.backend == BACKEND_CLBLAST)
+        return PRODUCT_CLBLAST;
+    /* The tiled kernel's smallest group has 32 items. Its 8 KiB of local memory every device has. */
+    const bool tiles = !(c->dev.type & CL_DEVICE_TYPE_CPU) && c->dev.max_work_group >= 32;
+    return tiles ? PRODUCT_TILE : PRODUCT_PANEL;
+}
+
+loris_status product_prepare(compute *c, node *n, const tap_product *parts, int count) {
+    static const char *const names[] = {"own panel", "own tile", "CLBlast"};
+    const int variant = product_choose(c);
+    node_set_variant(n, variant, names[variant]);
+    return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;
+}
+
+loris_status product_lower(lowering *l, const node *n, const tap_product *parts, int count) {
+    return node_variant(n) == PRODUCT_CLBLAST ? product_clblast_lower(l, n, parts, count)
+                                              : product_own_lower(l, n, parts, count);
+}

@@ -1,0 +1,95 @@
+/*
+ * Products on devices with local memory and many work-items at once (GPUs): the classic two-level tiling. The
+ * arithmetic, the view of X and the arguments are those of gemm_panel.cl.
+ *
+ * A work-group makes TILE_ROWS x TILE_COLUMNS results. Each step brings STEP numbers of each of its rows of X and STEP
+ * rows of its panel of W into local memory, read from global memory side by side; each item then multiplies ITEM_ROWS
+ * numbers by ITEM_COLUMNS numbers from there, STEP times. An item's columns lie a group's width apart, so that local
+ * reads and global writes of neighbours are side by side too. Weights come in panels [columns / TILE_COLUMNS][depth,
+ * rounded up to a multiple of STEP][TILE_COLUMNS], zero where padded.
+ *
+ * Local memory: STEP (TILE_ROWS + 1 + TILE_COLUMNS) floats, 8.1 KiB for 64 x 64.
+ *
+ * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION. Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
+ * batch), rounded up to whole groups of (TILE_COLUMNS / ITEM_COLUMNS, TILE_ROWS / ITEM_ROWS, 1).
+ */
+#define STEP 16
+#define ITEM_COLUMNS 4
+#define GROUP_COLUMNS (TILE_COLUMNS / ITEM_COLUMNS)
+#define GROUP_ROWS (TILE_ROWS / ITEM_ROWS)
+#define ITEMS (GROUP_COLUMNS * GROUP_ROWS)
+
+KERNEL(gemm_tile)
+(global const float *restrict x, global const float *restrict w, global const float *restrict bias,
+ global const float *restrict residual, global float *restrict y, int rows, int columns, int depth, int row_step,
+ int row_start, int extent, int pitch, int offset, int last_columns, int y_extent, int batches, int residual_eval_step,
+ int residual_batch_step, int has_bias, int has_residual) {
+    local float xs[STEP][TILE_ROWS + 1]; /* transposed; the odd pitch spreads the transposing writes over the banks */
+    local float ws[STEP * TILE_COLUMNS];
+
+    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * GROUP_COLUMNS + lx;
+    const int panel = (int)(get_global_id(0) / GROUP_COLUMNS);
+    const int m0 = (int)(get_global_id(1) / GROUP_ROWS) * TILE_ROWS; /* the group's id, with the launch's offset */
+    const int b = (int)get_global_id(2);
+    const int steps = (depth + STEP - 1) / STEP;
+    x += (size_t)b * (size_t)extent;
+    w += (size_t)panel * (size_t)steps * (STEP * TILE_COLUMNS);
+
+    float sum[ITEM_ROWS][ITEM_COLUMNS];
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < ITEM_COLUMNS; j++)
+            sum[r][j] = 0.0f;
+
+    for (int step = 0; step < steps; step++) {
+        barrier(CLK_LOCAL_MEM_FENCE); /* the previous step has been used */
+        for (int i = item; i < TILE_ROWS * STEP; i += ITEMS) {
+            const int k = step * STEP + i % STEP;
+            const int at = (m0 + i / STEP) * row_step + row_start + k;
+            xs[i % STEP][i / STEP] = k < depth && at >= 0 && at < extent ? x[at] : 0.0f;
+        }
+        for (int i = item; i < STEP * TILE_COLUMNS; i += ITEMS)
+            ws[i] = w[(size_t)step * (STEP * TILE_COLUMNS) + i];
+        barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
+        for (int k = 0; k < STEP; k++) {
+            float weight[ITEM_COLUMNS];
+#pragma unroll
+            for (int j = 0; j < ITEM_COLUMNS; j++)
+                weight[j] = ws[k * TILE_COLUMNS + j * GROUP_COLUMNS + lx];
+#pragma unroll
+            for (int r = 0; r < ITEM_ROWS; r++) {
+                const float number = xs[k][ly * ITEM_ROWS + r];
+#pragma unroll
+                for (int j = 0; j < ITEM_COLUMNS; j++)
+                    sum[r][j] = mad(number, weight[j], sum[r][j]);
+            }
+        }
+    }
+
+    const size_t residual_b =
+        (size_t)(b / batches) * (size_t)residual_eval_step + (size_t)(b % batches) * (size_t)residual_batch_step;
+    y += (size_t)b * (size_t)y_extent;
+    residual += residual_b * (size_t)y_extent;
+#pragma unroll
+    for (int r = 0; r < ITEM_ROWS; r++) {
+        const int m = m0 + ly * ITEM_ROWS + r;
+        if (m >= rows)
+            break;
+        const int row_columns = m == rows - 1 ? last_columns : columns;
+#pragma unroll
+        for (int j = 0; j < ITEM_COLUMNS; j++) {
+            const int n = panel * TILE_COLUMNS + j * GROUP_COLUMNS + lx;
+            if (n >= row_columns)
+                continue;
+            const size_t at = (size_t)m * (size_t)pitch + (size_t)(offset + n);
+            float value = sum[r][j];
+            if (has_bias)
+                value += bias[n];
+            if (has_residual)
+                value += residual[at];
+            y[at] = ACTIVATE(value);
+        }
+    }
+}
