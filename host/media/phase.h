@@ -30,8 +30,8 @@ loris_status band_matrix(const spectrum_format *f, float **out);
  * message says where. */
 loris_status bands_to_magnitude(const spectrum_format *f, const float *bands, size_t frames, float **out);
 
-/* Frames are solved in blocks; the last PHASE_LOOKAHEAD of a block are solved again with the next one, so the first block's sound
- * is final as far as the centre of frame PHASE_BLOCK - PHASE_LOOKAHEAD. */
+/* Frames are solved in blocks; the last PHASE_LOOKAHEAD of a block are solved again with the next one, so the first
+ * block's sound is final as far as the centre of frame PHASE_BLOCK - PHASE_LOOKAHEAD. */
 enum { PHASE_BLOCK = 544, PHASE_LOOKAHEAD = 32 };
 
 typedef struct phase_stream phase_stream;
