@@ -1,9 +1,7 @@
 /* Cuts and flashes. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "rhythm/motion.h"
-#include "rhythm/signal.h"
 
 /* Correlation of the earlier frame with the later one warped onto it: brightness and contrast may change, the scene may
  * not. Flat pictures (an empty wall, black frames) correlate by convention unless their brightness jumps. */
@@ -16,26 +14,12 @@ static float likeness(const float *row) {
     return (row[FLOW_SUM_AB] - a * b + grain) / (sqrtf(var_a * var_b) + grain);
 }
 
-loris_status motion_cuts(const motion *m, bool *cut, bool *flash) {
-    static const float unlike = 0.6f; /* real shots stay above 0.9 from frame to frame */
-    static const float fall = 0.3f;   /* and a cut is far below its surroundings */
-    static const double flash_length = 0.15;
+/* Two cuts so close together are a flash. */
+static void tell_flashes(const motion *m, bool *cut, bool *flash) {
+    static const double longest = 0.15;
     size_t pairs = m->frames - 1;
-    float *like = calloc(pairs + 1, sizeof *like), *around = calloc(pairs + 1, sizeof *around);
-    if (!like || !around) {
-        free(like);
-        free(around);
-        return fail_memory("the cuts");
-    }
-    for (size_t i = 0; i < pairs; i++)
-        like[i] = likeness(m->features + i * FLOW_FEATURES);
-    signal_local_mean(around, like, pairs, 6);
     for (size_t i = 0; i < pairs; i++) {
-        cut[i] = like[i] < unlike && (pairs < 3 || like[i] < around[i] - fall);
-        flash[i] = false;
-    }
-    for (size_t i = 0; i < pairs; i++) {
-        for (size_t j = i + 1; cut[i] && j < pairs && m->time[j + 1] - m->time[i + 1] < flash_length; j++) {
+        for (size_t j = i + 1; cut[i] && j < pairs && m->time[j + 1] - m->time[i + 1] < longest; j++) {
             if (!cut[j])
                 continue;
             for (size_t k = i; k <= j; k++) {
@@ -44,7 +28,14 @@ loris_status motion_cuts(const motion *m, bool *cut, bool *flash) {
             }
         }
     }
-    free(like);
-    free(around);
-    return LORIS_OK;
+}
+
+void motion_cuts(const motion *m, bool *cut, bool *flash) {
+    static const float another = 0.6f; /* scene; within a shot pictures stay above 0.75 from frame to frame */
+    size_t pairs = m->frames - 1;
+    for (size_t i = 0; i < pairs; i++) {
+        cut[i] = likeness(m->features + i * FLOW_FEATURES) < another;
+        flash[i] = false;
+    }
+    tell_flashes(m, cut, flash);
 }

@@ -10,9 +10,14 @@ static const double SPACING = 0.2;      /* seconds: no two events of a kind are 
 static const double HIGH_PASS = 0.4;    /* seconds to each side of the local mean: 0.8 s in all */
 static const float SHARP = 0.42f;       /* flux of a sharp event from cell to cell, as a part of the motion around it */
 static const float SHARP_BROAD = 0.6f;  /* the same between the means of two cells */
-static const float FAINT = 0.1f;        /* of the 98th percentile */
+static const float FAINT = 0.16f;       /* of the 98th percentile */
+static const double BROAD = 0.16;       /* seconds to each side that are compared for gradual starts and stops */
+static const float GRADUAL = 0.45f;     /* flux of a gradual event, as a part of the motion around it */
+static const float FOOT = 0.15f;        /* a gradual move begins or ends where so much of its speed is left */
 static const float LEAST_FLUX = 4e-4f;  /* lengths of the picture a second: below this nothing is visible */
 static const double CLIP = 0.98;        /* percentile that counts as full strength */
+static const float GENTLE = 0.6f;       /* gradual events and turns strike less than sharp ones of the same flux */
+static const double STRONG = 0.9;       /* percentile of the events' flux that counts as full strength */
 static const double VALLEY_BLUR = 0.06; /* seconds */
 static const double SHOULDER = 0.4;     /* a valley's rims are sought so far from its floor */
 static const double WIDEST_VALLEY = 0.5; /* a wider one is a rest */
@@ -26,6 +31,8 @@ void flux_free(flux *f) {
     free(f->impact);
     *f = (flux){0};
 }
+
+enum { MOST_EVENTS = 4 }; /* per boundary: two kinds, sharp and gradual; turns replace gradual impacts */
 
 /* ---- working memory ---------------------------------------------------------------------------------------------- */
 
@@ -48,8 +55,8 @@ static loris_status finder_make(finder *f, const motion_grid *g) {
     f->spacing = (size_t)fmax(1.0, floor(SPACING / g->step + 0.5));
     f->direction = malloc(g->cells * FLOW_BINS * sizeof(float));
     f->around = malloc(f->boundaries * sizeof(float));
-    f->work = malloc(f->boundaries * sizeof(float));
-    f->events = malloc(2 * f->boundaries * sizeof *f->events);
+    f->work = malloc(MOST_EVENTS * f->boundaries * sizeof(float));
+    f->events = malloc(MOST_EVENTS * f->boundaries * sizeof *f->events);
     bool ok = f->direction && f->around && f->work && f->events;
     for (int kind = 0; kind < 2; kind++) {
         f->edge[kind] = calloc(f->boundaries, sizeof(float));
@@ -103,6 +110,12 @@ static void flux_across(const finder *f, size_t k, size_t span, float change[2])
     }
 }
 
+/* Flux of one kind beyond what directions merely exchange: limbs that pass before each other make both at once. A
+ * bounce, which gives up all its speed for as much in another direction, keeps half. */
+static float one_sided(const float change[2], int kind) {
+    return fmaxf(change[kind] - 0.5f * change[1 - kind], 0.0f);
+}
+
 static loris_status measure(finder *f) {
     const motion_grid *g = f->grid;
     blur_directions(f);
@@ -120,7 +133,7 @@ static loris_status measure(finder *f) {
         flux_across(f, k, 1, sharp);
         flux_across(f, k, 2, broad);
         for (int kind = 0; kind < 2; kind++)
-            f->edge[kind][k] = fmaxf(sharp[kind], broad[kind] * (SHARP / SHARP_BROAD));
+            f->edge[kind][k] = fmaxf(one_sided(sharp, kind), one_sided(broad, kind) * (SHARP / SHARP_BROAD));
     }
     size_t radius = (size_t)fmax(1.0, floor(HIGH_PASS / g->step + 0.5));
     for (int kind = 0; kind < 2; kind++) {
@@ -169,8 +182,7 @@ static void find_sharp(finder *f) {
             float edge = f->edge[kind][k], high = f->high[kind][k];
             if (edge > LEAST_FLUX && edge > SHARP * (f->around[k] + 0.05f * f->fast) && high > FAINT * f->full[kind] &&
                 signal_is_peak(f->edge[kind], f->boundaries, k, f->spacing))
-                f->events[f->count++] =
-                    (rhythm_event){refine(f, (event_kind)kind, k), (event_kind)kind, fminf(high / f->full[kind], 1.0f)};
+                f->events[f->count++] = (rhythm_event){refine(f, (event_kind)kind, k), (event_kind)kind, high};
         }
     }
 }
@@ -179,6 +191,7 @@ static void find_sharp(finder *f) {
 
 typedef struct valley {
     double left, right; /* seconds, where it is half as deep as its lower rim is high */
+    double floor;       /* seconds: where the flanks would meet. One side may be steeper than the other. */
     float depth;        /* of the lower rim over the floor */
 } valley;
 
@@ -205,17 +218,18 @@ static bool measure_valley(const finder *f, const float *speed, size_t k, valley
     for (size_t b = i; b <= j; b++)
         if (g->masked[b])
             return false;
+    double fall = (double)(speed[i] - speed[i + 1]), rise = (double)(speed[j] - speed[j - 1]);
     out->left = ((double)i + 0.5 + (double)((speed[i] - half) / (speed[i] - speed[i + 1]))) * g->step;
     out->right = ((double)j + 0.5 - (double)((speed[j] - half) / (speed[j] - speed[j - 1]))) * g->step;
+    out->floor = out->left + (out->right - out->left) * rise / (fall + rise);
     return out->right - out->left <= WIDEST_VALLEY;
 }
 
-/* Has the valley a dead stop at its left, or is its middle too close to an impact? */
+/* Has the valley a dead stop at its left, or is its floor too close to an impact? */
 static bool explained(const finder *f, size_t sharp, const valley *v) {
-    double middle = 0.5 * (v->left + v->right);
     for (size_t i = 0; i < sharp; i++) {
         double t = f->events[i].time;
-        if (f->events[i].kind == EVENT_IMPACT && (fabs(t - middle) < SPACING || (t > v->left - 0.1 && t < v->right)))
+        if (f->events[i].kind == EVENT_IMPACT && (fabs(t - v->floor) < SPACING || (t > v->left - 0.1 && t < v->right)))
             return true;
     }
     return false;
@@ -231,11 +245,85 @@ static void find_turns(finder *f) {
         valley v;
         if (!measure_valley(f, speed, k, &v) || explained(f, sharp, &v))
             continue;
-        double middle = 0.5 * (v.left + v.right);
-        if (middle - last < SPACING)
+        if (v.floor - last < SPACING)
             continue;
-        last = middle;
-        f->events[f->count++] = (rhythm_event){middle, EVENT_IMPACT, fminf(v.depth / f->fast, 1.0f)};
+        last = v.floor;
+        f->events[f->count++] = (rhythm_event){v.floor, EVENT_IMPACT, GENTLE * v.depth};
+    }
+}
+
+/* ---- gradual events ---------------------------------------------------------------------------------------------- */
+
+/* Speed in the directions that gain (onset) or lose (impact) across boundary k, in cell i. */
+static double weighted_speed(const finder *f, const float *lost, size_t i) {
+    double sum = 0.0;
+    for (int b = 0; b < FLOW_BINS; b++)
+        sum += (double)lost[b] * (double)f->direction[i * FLOW_BINS + b];
+    return sum;
+}
+
+/* The moment at which the change around boundary k is complete (impact) or begins (onset): seen from k towards the slow
+ * side, where the speed in the directions that change first comes down to FOOT of what it is on the fast side. */
+static double find_foot(const finder *f, event_kind kind, size_t k, size_t span) {
+    const float *d = f->direction;
+    long towards = kind == EVENT_IMPACT ? 1 : -1, cells = (long)f->grid->cells;
+    float change[FLOW_BINS];
+    for (int b = 0; b < FLOW_BINS; b++) {
+        change[b] = 0.0f;
+        for (size_t i = 0; i < span; i++)
+            change[b] += (d[(k - 1 - i) * FLOW_BINS + b] - d[(k + i) * FLOW_BINS + b]) * (float)towards;
+        change[b] = fmaxf(change[b], 0.0f);
+    }
+    /* cell `first` is the nearest on the slow side, and those after it lie further on that side */
+    long first = towards > 0 ? (long)k : (long)k - 1, reach = 2 * (long)span;
+    double fast = 0.0, slow = INFINITY;
+    for (long i = 1; i <= (long)span; i++)
+        fast = fmax(fast, weighted_speed(f, change, (size_t)(first - towards * i)));
+    for (long i = 0; i < reach && first + towards * i >= 0 && first + towards * i < cells; i++)
+        slow = fmin(slow, weighted_speed(f, change, (size_t)(first + towards * i)));
+    double level = slow + (double)FOOT * (fast - slow), previous = weighted_speed(f, change, (size_t)(first - towards));
+    for (long i = 0; i < reach && first + towards * i >= 0 && first + towards * i < cells; i++) {
+        double now = weighted_speed(f, change, (size_t)(first + towards * i));
+        if (now <= level) {
+            double part = previous > now ? (previous - level) / (previous - now) : 1.0; /* between the cells' middles */
+            double cell = (double)(first + towards * i) + 0.5 - (double)towards * (1.0 - fmin(fmax(part, 0.0), 1.0));
+            return fmin(fmax(cell * f->grid->step, 0.0), f->grid->step * (double)cells);
+        }
+        previous = now;
+    }
+    return (double)k * f->grid->step;
+}
+
+/* Is there an event that says the same? A start right after a stop or turn belongs to it. */
+static bool told_already(const finder *f, event_kind kind, double time) {
+    for (size_t i = 0; i < f->count; i++) {
+        double after = time - f->events[i].time;
+        if (fabs(after) < SPACING && (f->events[i].kind == kind || (kind == EVENT_ONSET && after > -0.05)))
+            return true;
+    }
+    return false;
+}
+
+static void find_gradual(finder *f, event_kind kind) {
+    const motion_grid *g = f->grid;
+    size_t span = (size_t)fmax(1.0, floor(BROAD / g->step + 0.5));
+    float *edge = f->work;
+    for (size_t k = 0; k < f->boundaries; k++) {
+        bool known = k >= span && k + span <= g->cells;
+        for (size_t b = k - span; known && b <= k + span; b++)
+            known = !g->masked[b];
+        float change[2] = {0.0f, 0.0f};
+        if (known)
+            flux_across(f, k, span, change);
+        edge[k] = change[kind];
+    }
+    for (size_t k = span; k + span <= g->cells; k++) {
+        if (edge[k] < LEAST_FLUX || edge[k] < GRADUAL * (f->around[k] + 0.05f * f->fast) ||
+            edge[k] < FAINT * f->full[kind] || !signal_is_peak(edge, f->boundaries, k, f->spacing))
+            continue;
+        double time = find_foot(f, kind, k, span);
+        if (!told_already(f, kind, time))
+            f->events[f->count++] = (rhythm_event){time, kind, GENTLE * edge[k]};
     }
 }
 
@@ -248,7 +336,18 @@ static int by_time(const void *a, const void *b) {
     return (int)x->kind - (int)y->kind;
 }
 
-static loris_status hand_over(finder *f, rhythm_event **events, size_t *count, flux *curves) {
+/* So far strengths are flux; scales them so that the strong ones reach 1, whatever kind they are of. */
+static loris_status scale_strengths(finder *f) {
+    float strong;
+    for (size_t i = 0; i < f->count; i++)
+        f->work[i] = f->events[i].strength;
+    TRY(signal_percentile(f->work, f->count, STRONG, &strong));
+    for (size_t i = 0; i < f->count; i++)
+        f->events[i].strength = fminf(f->events[i].strength / strong, 1.0f);
+    return LORIS_OK;
+}
+
+static void hand_over(finder *f, rhythm_event **events, size_t *count, flux *curves) {
     qsort(f->events, f->count, sizeof *f->events, by_time);
     if (curves) {
         *curves = (flux){.count = f->boundaries, .step = f->grid->step};
@@ -262,7 +361,6 @@ static loris_status hand_over(finder *f, rhythm_event **events, size_t *count, f
     *events = f->events;
     *count = f->count;
     f->events = NULL;
-    return LORIS_OK;
 }
 
 loris_status events_find(rhythm_event **events, size_t *count, const motion_grid *g, flux *f) {
@@ -279,7 +377,11 @@ loris_status events_find(rhythm_event **events, size_t *count, const motion_grid
     if (status == LORIS_OK) {
         find_sharp(&work);
         find_turns(&work);
-        status = hand_over(&work, events, count, f);
+        find_gradual(&work, EVENT_IMPACT);
+        find_gradual(&work, EVENT_ONSET);
+        status = scale_strengths(&work);
+        if (status == LORIS_OK)
+            hand_over(&work, events, count, f);
     }
     finder_free(&work);
     return status;

@@ -20,7 +20,7 @@ void flux_free(flux *f);
  * Flux is the directogram's change from before a boundary to after it, rises and falls summed apart (Davis and Agrawala
  * 2018); per direction, so that a turn counts although the speed stays. An onset or impact is a peak of flux that
  * amounts to a good part of all the motion around it: a start or dead stop rather than flutter. Smooth movement has no
- * such edges; there an impact is the middle of a deep short valley of speed, where limbs turn round (the kinematic beat
+ * such edges; there an impact is the floor of a deep short valley of speed, where limbs turn round (the kinematic beat
  * of dance analysis). */
 loris_status events_find(rhythm_event **events, size_t *count, const motion_grid *g, flux *f);
 

@@ -22,7 +22,7 @@ void motion_free(motion *m); /* frees the arrays and zeroes; NULL is allowed */
 /* cut[i] of [frames - 1]: does a new shot begin with frame i + 1? A cut is a pair of frames that does not correlate
  * even after the flow has warped one onto the other. A flash (there and back within 0.15 s) is marked too, as it hides
  * what moves, but flash[i] tells it apart. Both arrays are the caller's. */
-loris_status motion_cuts(const motion *m, bool *cut, bool *flash);
+void motion_cuts(const motion *m, bool *cut, bool *flash);
 
 /* Motion on an even grid, whatever the frame rate does: cell k covers step * k .. step * (k + 1), boundary k lies
  * between cells k - 1 and k. Motion is in lengths of the picture's longer side a second, averaged over the picture's

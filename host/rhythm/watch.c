@@ -152,7 +152,7 @@ loris_status watch_rhythm(rhythm *out, const motion *m, flux *curves) {
         status = fail_memory("the cuts");
         goto done;
     }
-    TRY_GOTO(motion_cuts(m, cut, flash));
+    motion_cuts(m, cut, flash);
     TRY_GOTO(take_cuts(out, m, cut));
     TRY_GOTO(motion_grid_make(&grid, m, cut, flash));
     TRY_GOTO(events_find(&out->events, &out->event_count, &grid, curves));
