@@ -22,8 +22,7 @@ static backend own_cpu = {"own, CPU", BACKEND_OWN, 0};
 static backend own_gpu = {"own, GPU", BACKEND_OWN, 1};
 static backend clblast = {"CLBlast", BACKEND_CLBLAST, 0};
 
-static const backend *use(void **state) {
-    const backend *which = *state;
+static const backend *use(const backend *which) {
     support_compute()->settings.backend = which->setting;
     pretend_kind(which->kind);
     return which;
@@ -207,7 +206,7 @@ static void run_products(const backend *which, const product_case *list, int cou
 }
 
 static void test_shapes(void **state) {
-    run_products(use(state), cases, sizeof cases / sizeof *cases);
+    run_products(use(*state), cases, sizeof cases / sizeof *cases);
 }
 
 /* On a device this slow every launch is cut, down to single work-groups or the smallest slabs. */
@@ -215,7 +214,7 @@ static void test_cut_by_rows(void **state) {
     static const product_case long_ones[] = {{CONV, 2, 700, 17, 31, 3, 1, 1, 0, false},
                                              {CONV, 1, 1100, 9, 29, 5, 2, 2, 0, false},
                                              {TRANSPOSE, 1, 601, 9, 13, 6, 3, 2, 0, false}};
-    const backend *which = use(state);
+    const backend *which = use(*state);
     compute *c = support_compute();
     const compute_throttle before = c->throttle;
     c->throttle.flop_per_second = c->throttle.cautious_flop_per_second = 1e6;
@@ -224,6 +223,20 @@ static void test_cut_by_rows(void **state) {
     assert_ok(compute_finish(c, NULL));
     c->throttle.flop_per_second = before.flop_per_second;
     c->throttle.cautious_flop_per_second = before.cautious_flop_per_second;
+}
+
+/* Devices differ in the work-groups they allow: the tiles shrink with them, down to the processor's kernel. */
+static void test_small_groups(void **state) {
+    static const product_case some[] = {{CONV, 2, 33, 5, 17, 3, 1, 1, 0, false},
+                                        {CONV, 1, 67, 7, 65, 3, 2, 1, 0, false}};
+    const backend *which = use(*state);
+    compute *c = support_compute();
+    const size_t before = c->dev.max_work_group;
+    for (size_t most = 32; most >= 16; most /= 2) {
+        c->dev.max_work_group = most;
+        run_products(which, some, sizeof some / sizeof *some);
+    }
+    c->dev.max_work_group = before;
 }
 
 /* ---- epilogues --------------------------------------------------------------------------------------------------- */
@@ -340,7 +353,7 @@ static void check_epilogue(plan *built, const char *backend_name, int index, con
 }
 
 static void test_epilogues(void **state) {
-    const backend *which = use(state);
+    const backend *which = use(*state);
     weights *w;
     assert_ok(weights_new_empty(&w, support_compute()));
     net *n = net_new(support_compute(), w, "epilogues", EVALS);
@@ -369,7 +382,7 @@ static void test_epilogues(void **state) {
 
 /* Order matters: act(x) + r is not act(x + r), and a second addition is one of its own. */
 static void test_not_absorbed(void **state) {
-    use(state);
+    use(*state);
     enum { LENGTH = 5, IN = 3, OUT = 7, COUNT = LENGTH * OUT };
     const product_case p = {CONV, 1, LENGTH, IN, OUT, 3, 1, 1, 0, false};
     weights *w;
@@ -474,16 +487,44 @@ static void test_cost(void **state) {
     weights_free(w);
 }
 
+/* The setting decides; left to itself, a CPU device gets the kernel made for it. */
+static void test_choice(void **state) {
+    (void)state;
+    static const backend choices[] = {{"own panel", BACKEND_AUTO, 0},
+                                      {"own tile", BACKEND_AUTO, 1},
+                                      {"own panel", BACKEND_OWN, 0},
+                                      {"CLBlast", BACKEND_CLBLAST, 0},
+                                      {"CLBlast", BACKEND_CLBLAST, 1}};
+    const product_case p = {LINEAR, 1, 1, 1, 1, 1, 1, 0, 0, false};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        use(&choices[i]);
+        weights *w;
+        assert_ok(weights_new_empty(&w, support_compute()));
+        const float *values, *bias_values;
+        add_weights(w, &p, "at", 1, &values, &bias_values);
+        net *n = net_new(support_compute(), w, "choice", 1);
+        net_output(n, "y", record(n, &p, net_input(n, "x", PHASE_STEP, shape_1d(1, 1, 1), STORE_F32), "at"));
+        plan *built;
+        assert_ok(plan_build(&built, n));
+        text description = {0};
+        plan_describe(built, &description);
+        assert_non_null(strstr(description.data, choices[i].name));
+        text_free(&description);
+        plan_free(built);
+        weights_free(w);
+    }
+}
+
 #define ON(test, which)                                                                                                \
     { #test " (" #which ")", test, NULL, NULL, &which }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ON(test_shapes, own_cpu),       ON(test_shapes, own_gpu),       ON(test_shapes, clblast),
-        ON(test_epilogues, own_cpu),    ON(test_epilogues, own_gpu),    ON(test_epilogues, clblast),
-        ON(test_not_absorbed, own_cpu), ON(test_not_absorbed, clblast), ON(test_cut_by_rows, own_cpu),
-        ON(test_cut_by_rows, own_gpu),  ON(test_cut_by_rows, clblast),  cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_cost),
+        ON(test_shapes, own_cpu),        ON(test_shapes, own_gpu),       ON(test_shapes, clblast),
+        ON(test_cut_by_rows, own_cpu),   ON(test_cut_by_rows, own_gpu),  ON(test_cut_by_rows, clblast),
+        ON(test_small_groups, own_gpu),  ON(test_epilogues, own_cpu),    ON(test_epilogues, own_gpu),
+        ON(test_epilogues, clblast),     ON(test_not_absorbed, own_cpu), ON(test_not_absorbed, clblast),
+        cmocka_unit_test(test_failures), cmocka_unit_test(test_cost),    cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }
