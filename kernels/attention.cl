@@ -1,15 +1,15 @@
-/* Multi-head attention, softmax(q k^T / sqrt D) v, with the softmax taken while the keys stream by (Milakov and Gimelshein, 2018;
- * Dao et al., 2022): no more than one tile of scores exists. q [Eq,Bq,N,H D], kv [Ekv,Bkv,M,2 H D] (keys, then values),
- * out [E,B,N,H D], of which o counts the [E,B] blocks.
- * `scale` is log2(e) / sqrt D, so that all exponentials are powers of two.
+/* Multi-head attention, softmax(q k^T / sqrt D) v, with the softmax taken while the keys stream by (Milakov and
+ * Gimelshein, 2018; Dao et al., 2022): no more than one tile of scores exists. q [Eq,Bq,N,H D], kv [Ekv,Bkv,M,2 H D]
+ * (keys, then values), out [E,B,N,H D], of which o counts the [E,B] blocks. `scale` is log2(e) / sqrt D, so that all
+ * exponentials are powers of two.
  *
  * Macros: TILED 0 or 1 (which kernel), D (1 to 128); untiled: QUERY_VECTORS; tiled: TILE_ROWS. */
 
 #if !TILED
-/* For processors with wide vectors: an item computes ROWS query rows of one head, a row in each lane of QUERY_VECTORS float16.
- * Transposing q on the way in and the result on the way out is all the shuffling there is: keys and values are broadcast, element
- * by element, straight from where they lie, and the softmax needs no sum across lanes. 2 vectors of rows by 8 keys (or 8
- * channels of the output) is the block of products held in registers. */
+/* For processors with wide vectors: an item computes ROWS query rows of one head, a row in each lane of QUERY_VECTORS
+ * float16. Transposing q on the way in and the result on the way out is all the shuffling there is: keys and values are
+ * broadcast, element by element, straight from where they lie, and the softmax needs no sum across lanes. 2 vectors of
+ * rows by 8 keys (or 8 channels of the output) is the block of products held in registers. */
 #define ROWS (16 * QUERY_VECTORS)
 #define STRIP 8
 #define KEYS 64 /* a tile of scores: KEYS x ROWS, a multiple of STRIP */
@@ -28,19 +28,20 @@ static float16 NAME(exp2_nonpositive)(float16 x) {
 }
 
 /* A 16 x 16 block held by rows becomes held by columns, in four rounds of exchanges at distance 8, 4, 2 and 1. */
-#define EXCHANGE(distance, first, second)                                                                                      \
-    for (int i = 0; i < 16; i++)                                                                                               \
-        if (!(i & distance)) {                                                                                                 \
-            const float16 a = r[i], b = r[i + distance];                                                                       \
-            r[i] = first;                                                                                                      \
-            r[i + distance] = second;                                                                                          \
+#define EXCHANGE(distance, first, second)                                                                              \
+    for (int i = 0; i < 16; i++)                                                                                       \
+        if (!(i & distance)) {                                                                                         \
+            const float16 a = r[i], b = r[i + distance];                                                               \
+            r[i] = first;                                                                                              \
+            r[i + distance] = second;                                                                                  \
         }
 static void NAME(transpose16)(float16 r[16]) {
     EXCHANGE(8, (float16)(a.lo, b.lo), (float16)(a.hi, b.hi))
     EXCHANGE(4, (float16)(a.s0123, b.s0123, a.s89ab, b.s89ab), (float16)(a.s4567, b.s4567, a.scdef, b.scdef))
     EXCHANGE(2, (float16)(a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd),
              (float16)(a.s23, b.s23, a.s67, b.s67, a.sab, b.sab, a.sef, b.sef))
-    EXCHANGE(1, (float16)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se, b.se),
+    EXCHANGE(1,
+             (float16)(a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se, b.se),
              (float16)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf))
 }
 
@@ -66,8 +67,8 @@ static void NAME(read_rows)(float16 columns[D][QUERY_VECTORS], global const floa
     }
 }
 
-static void NAME(write_rows)(global float *restrict out, size_t width, int first, int rows, float16 columns[D][QUERY_VECTORS],
-                             const float16 factor[QUERY_VECTORS]) {
+static void NAME(write_rows)(global float *restrict out, size_t width, int first, int rows,
+                             float16 columns[D][QUERY_VECTORS], const float16 factor[QUERY_VECTORS]) {
     for (int v = 0; v < QUERY_VECTORS; v++) {
         const int count = min(rows - first - 16 * v, 16);
         int d = 0;
@@ -88,9 +89,10 @@ static void NAME(write_rows)(global float *restrict out, size_t width, int first
     }
 }
 
-/* scores[k][v] = q . key k, for `count` keys (the rest of a last block repeats key count - 1). Raises `high` to their maximum. */
-static void NAME(score_keys)(float16 scores[KEYS][QUERY_VECTORS], float16 high[QUERY_VECTORS], float16 q[D][QUERY_VECTORS],
-                             global const float *restrict keys, size_t stride, int count) {
+/* scores[k][v] = q . key k, for `count` keys (the rest of a last block repeats key count - 1). Raises `high` to their
+ * maximum. */
+static void NAME(score_keys)(float16 scores[KEYS][QUERY_VECTORS], float16 high[QUERY_VECTORS],
+                             float16 q[D][QUERY_VECTORS], global const float *restrict keys, size_t stride, int count) {
     for (int k = 0; k < count; k += STRIP) {
         float16 s[STRIP][QUERY_VECTORS];
         global const float *restrict key[STRIP];
@@ -119,7 +121,8 @@ static void NAME(score_keys)(float16 scores[KEYS][QUERY_VECTORS], float16 high[Q
 
 /* sums[d][v] = keep[v] sums[d][v] + sum over k of p[k][v] value k [d]. */
 static void NAME(add_values)(float16 sums[D][QUERY_VECTORS], const float16 keep[QUERY_VECTORS],
-                             float16 p[KEYS][QUERY_VECTORS], global const float *restrict values, size_t stride, int count) {
+                             float16 p[KEYS][QUERY_VECTORS], global const float *restrict values, size_t stride,
+                             int count) {
     int d = 0;
     for (; d + STRIP <= D; d += STRIP) {
         float16 a[STRIP][QUERY_VECTORS];
@@ -150,7 +153,8 @@ static void NAME(add_values)(float16 sums[D][QUERY_VECTORS], const float16 keep[
 }
 
 /* Item (r, head, o). */
-KERNEL(attention_rows)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int rows, int keys, int batch, int heads, float scale) {
+KERNEL(attention_rows)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int rows, int keys, int batch, int heads,
+                       float scale) {
     const int first = (int)get_global_id(0) * ROWS, head = (int)get_global_id(1);
     const size_t o = get_global_id(2), width = (size_t)heads * D, stride = 2 * width;
     float16 query[D][QUERY_VECTORS], sums[D][QUERY_VECTORS], scores[KEYS][QUERY_VECTORS];
@@ -190,8 +194,9 @@ KERNEL(attention_rows)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int ro
 }
 
 #else
-/* For processors with fast local memory: a work-group of 8 x TILE_ROWS / 4 items computes TILE_ROWS query rows of one head, in tiles of
- * 32 keys; an item holds the scores of 4 rows by 4 keys, then 4 rows of every eighth channel of the output. */
+/* For processors with fast local memory: a work-group of 8 x TILE_ROWS / 4 items computes TILE_ROWS query rows of one
+ * head, in tiles of 32 keys; an item holds the scores of 4 rows by 4 keys, then 4 rows of every eighth channel of the
+ * output. */
 #define TILE_KEYS 32
 #define ACROSS 8                          /* items along keys and channels */
 #define DOWN (TILE_ROWS / 4)              /* items along rows */
@@ -201,7 +206,8 @@ KERNEL(attention_rows)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int ro
 
 /* Item (x, y + DOWN * row tile, head + heads * o). */
 __attribute__((reqd_work_group_size(ACROSS, DOWN, 1)))
-KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int rows, int keys, int batch, int heads, float scale) {
+KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int rows, int keys, int batch, int heads,
+                        float scale) {
     local float query[D * ROW_STRIDE];      /* [D][TILE_ROWS] */
     local float tile[D * KEY_STRIDE];       /* keys as [D][TILE_KEYS], then values as [TILE_KEYS][D] */
     local float p[TILE_KEYS * ROW_STRIDE];  /* [TILE_KEYS][TILE_ROWS] */
@@ -209,7 +215,8 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
 
     const int x = (int)get_local_id(0), y = (int)get_local_id(1), item = y * ACROSS + x;
     const int first = (int)(get_global_id(1) / DOWN) * TILE_ROWS;
-    const size_t head = get_global_id(2) % heads, o = get_global_id(2) / heads, width = (size_t)heads * D, stride = 2 * width;
+    const size_t head = get_global_id(2) % heads, o = get_global_id(2) / heads;
+    const size_t width = (size_t)heads * D, stride = 2 * width;
     q = BLOCK(q, o, batch, rows * width) + head * D;
     kv = BLOCK(kv, o, batch, keys * stride) + head * D;
     out += o * rows * width + head * D;

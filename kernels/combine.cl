@@ -1,6 +1,6 @@
-/* A sampler's update in place: state = sum of k[index + i] in_i for i < COUNT, in that order; an input may be the state itself.
- * An input whose coefficient is 0 counts as 0 whatever it holds: before the first step there is no previous value.
- * Item i takes VEC REPEATS floats.
+/* A sampler's update in place: state = sum of k[index + i] in_i for i < COUNT, in that order; an input may be the state
+ * itself. An input whose coefficient is 0 counts as 0 whatever it holds: before the first step there is no previous
+ * value. Item i takes VEC REPEATS floats.
  *
  * Macros: VEC floats a vector, REPEATS vectors an item, COUNT 1 to 4, CLAMP 0 or 1. */
 

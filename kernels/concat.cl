@@ -1,9 +1,10 @@
 /* Concatenation of channels: row l of block o of the output is a's row followed by b's row times scale_b.
- * Item (lane, r, o) takes every LANES-th vector of ROWS rows.
+ * Item (lane, r, o) takes every LANES-th vector of `each` rows.
  *
- * Macros: VEC floats a vector, LANES, ROWS. */
+ * Macros: VEC floats a vector, LANES. */
 
-static void NAME(copy_row)(global float *restrict out, global const float *restrict in, int channels, float scale, int lane) {
+static void NAME(copy_row)(global float *restrict out, global const float *restrict in, int channels, float scale,
+                           int lane) {
     const int vectors = channels / VEC * VEC;
     for (int c = lane * VEC; c < vectors; c += LANES * VEC)
         STORE(LOAD(in + c) * scale, out + c);
@@ -12,9 +13,9 @@ static void NAME(copy_row)(global float *restrict out, global const float *restr
 }
 
 KERNEL(concat)(BLOCKS(a), int a_channels, BLOCKS(b), int b_channels, global float *restrict out, int length, int batch,
-               float scale_b) {
+               float scale_b, int each) {
     const int lane = (int)get_global_id(0);
-    const size_t o = get_global_id(2), first = get_global_id(1) * ROWS, end = min(first + ROWS, (size_t)length);
+    const size_t o = get_global_id(2), first = get_global_id(1) * each, end = min(first + each, (size_t)length);
     global const float *from_a = BLOCK(a, o, batch, (size_t)length * a_channels);
     global const float *from_b = BLOCK(b, o, batch, (size_t)length * b_channels);
     for (size_t l = first; l < end; l++) {

@@ -1,5 +1,5 @@
-/* Preconditioning of the network's input and output (Karras et al., 2022). Item (i, o) takes VEC REPEATS floats of block o of `inner`
- * floats. Each evaluation has a row of `row` coefficients.
+/* Preconditioning of the network's input and output (Karras et al., 2022). Item (i, o) takes VEC REPEATS floats of
+ * block o of `inner` floats. Each evaluation has a row of `row` coefficients.
  *
  * Macros: VEC floats a vector, REPEATS vectors an item, GUIDED 0 or 1. */
 

@@ -1,6 +1,7 @@
 /* Fourier features of a noise level (Tancik et al., 2020): c [rows] with w [features] ->
  * [rows, 1 + 2 features]: c, sin(2 pi c w), cos(2 pi c w). Item (f, row). */
-KERNEL(fourier)(global const float *restrict c, global const float *restrict w, global float *restrict out, int features) {
+KERNEL(fourier)(global const float *restrict c, global const float *restrict w, global float *restrict out,
+                int features) {
     const int f = (int)get_global_id(0);
     const size_t row = get_global_id(1);
     const float value = c[row];

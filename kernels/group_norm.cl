@@ -1,20 +1,22 @@
 /* Group normalisation (Wu and He, 2018) with scale, shift and activation, in three launches.
  *
- * One batch entry, L rows of C channels, is `count` = L C contiguous floats. They are read as rows of `width` = k C floats, k being
- * chosen by the host so that narrow tensors still fill vectors: lane j belongs to channel j % C. The last row may be partial.
+ * One batch entry, L rows of C channels, is `count` = L C contiguous floats. They are read as rows of `width` = k C
+ * floats, k being chosen by the host so that narrow tensors still fill vectors: lane j belongs to channel j % C. The
+ * last row may be partial.
  *
- * Macros: VEC floats a vector, PANEL vectors held at once (width >= VEC PANEL), REPEATS vectors an item of the last kernel,
- * GROUPS, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION. */
+ * Macros: VEC floats a vector, PANEL vectors held at once (width >= VEC PANEL), REPEATS vectors an item of the last
+ * kernel, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION. */
 
 #define PANEL_FLOATS (VEC * PANEL)
 
-/* x's blocks -> partial [blocks][slices][2][width]: each lane's mean and sum of squared deviations over `rows` rows. Item
- * (p, slice, block) takes every get_global_size(0)-th panel of lanes.
+/* x's blocks -> partial [blocks][slices][2][width]: each lane's mean and sum of squared deviations over `rows` rows.
+ * Item (p, slice, block) takes every get_global_size(0)-th panel of lanes.
  *
- * The sums are of differences from the lane's first value a: M2 = sum (x-a)^2 - (sum (x-a))^2 / n. As a is one of the n samples,
- * (mean - a)^2 <= M2, so that what cancels is at most n M2: the relative error of M2 stays below about n eps, whatever the mean. */
-KERNEL(group_norm_partial)(global const float *restrict x, uint x_first, global float *restrict partial, int count, int width,
-                           int rows, int slices) {
+ * The sums are of differences from the lane's first value a: M2 = sum (x-a)^2 - (sum (x-a))^2 / n. As a is one of the n
+ * samples, (mean - a)^2 <= M2, so that what cancels is at most n M2: the relative error of M2 stays below about n eps,
+ * whatever the mean. */
+KERNEL(group_norm_partial)(global const float *restrict x, uint x_first, global float *restrict partial, int count,
+                           int width, int rows, int slices) {
     const size_t slice = get_global_id(1), block = get_global_id(2);
     if (slice >= (size_t)slices)
         return;
@@ -61,10 +63,10 @@ KERNEL(group_norm_partial)(global const float *restrict x, uint x_first, global 
 static float NAME(total)(float value, local float *shared) {
     const int item = (int)get_local_id(0);
     shared[item] = value;
-    for (int half = LANES * SLOTS / 2; half > 0; half /= 2) {
+    for (int distance = LANES * SLOTS / 2; distance > 0; distance /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (item < half)
-            shared[item] += shared[item + half];
+        if (item < distance)
+            shared[item] += shared[item + distance];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     value = shared[0];
@@ -73,23 +75,27 @@ static float NAME(total)(float value, local float *shared) {
 }
 #endif
 
-/* From coefficients_first on, scratch receives coefficients [blocks of the output][3][width + VEC]: y = (x - mean) gain + shift
- * for each lane, continued from lane 0 past the last one so that a vector may start at any lane. One work-group for each
- * (group, o): first the mean, then the squared deviations from it (Chan, Golub and LeVeque, 1983). scale_shift: blocks of 2 C
- * floats, the scales first. */
-KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, int partial_batch_step, int coefficients_first,
-                                global const float *restrict weight, global const float *restrict bias,
+/* From coefficients_first on, scratch receives coefficients [blocks of the output][3][width + VEC]: y = (x - mean) gain
+ * + shift for each lane, continued from lane 0 past the last one so that a vector may start at any lane. One work-group
+ * for each (group, o): first the mean, then the squared deviations from it (Chan, Golub and LeVeque, 1983).
+ * scale_shift: blocks of 2 C floats, the scales first. */
+KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, int partial_batch_step,
+                                int coefficients_first, global const float *restrict weight,
+                                global const float *restrict bias,
 #if SCALE_SHIFT
                                 BLOCKS(scale_shift),
 #endif
-                                int batch, int count, int width, int rows, int slices, int channels) {
+                                int batch, int count, int width, int rows, int slices, int channels, int groups
+#if LANES * SLOTS > 1
+                                , local float *shared /* [LANES * SLOTS], an argument for the reason given in layer_norm.cl */
+#endif
+) {
     const size_t o = get_global_id(1);
     const int item = (int)get_local_id(0), group = (int)(get_global_id(0) / get_local_size(0));
-    const int size = channels / GROUPS, repeats = width / channels;
+    const int size = channels / groups, repeats = width / channels;
     const int full = count / width, tail = count % width;
     const float samples = (float)(count / channels) * size;
 #if LANES * SLOTS > 1
-    local float shared[LANES * SLOTS];
 #define TOTAL(value) NAME(total)(value, shared)
 #else
 #define TOTAL(value) (value)
@@ -101,7 +107,8 @@ KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, in
     for (int pass = 0; pass < 2; pass++) {
         float sum = 0.0f;
         for (int s = item / LANES; s < slices; s += SLOTS) {
-            global const float *restrict lane_mean = partial + (size_t)s * 2 * width, *restrict lane_m2 = lane_mean + width;
+            global const float *restrict lane_mean = partial + (size_t)s * 2 * width;
+            global const float *restrict lane_m2 = lane_mean + width;
             const int n = clamp(full - s * rows, 0, rows);
             const int lanes_with_tail = s == slices - 1 ? tail : 0;
             for (int r = 0; r < repeats; r++)
@@ -140,8 +147,8 @@ KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, in
 }
 
 /* out = activation((x - mean) gain + shift). Item (i, o) takes VEC REPEATS floats of block o. */
-KERNEL(group_norm_apply)(BLOCKS(x), global const float *restrict scratch, int coefficients_first, global float *restrict out,
-                         int batch, int count, int width) {
+KERNEL(group_norm_apply)(BLOCKS(x), global const float *restrict scratch, int coefficients_first,
+                         global float *restrict out, int batch, int count, int width) {
     const size_t o = get_global_id(1);
     size_t i = get_global_id(0) * (VEC * REPEATS), j = i % width;
     const size_t end = min(i + VEC * REPEATS, (size_t)count);

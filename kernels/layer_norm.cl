@@ -1,6 +1,6 @@
 /* Layer normalisation over channels with a gain and no bias (Ba, Kiros and Hinton, 2016), and a residual added to it.
  *
- * Macros: VEC floats a vector, ROWS rows an item, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1. */
+ * Macros: VEC floats a vector, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1. */
 
 static float NAME(horizontal_sum)(FLOATS v) {
 #if VEC == 16
@@ -18,10 +18,10 @@ static float NAME(row_total)(float value, local float *shared) {
     const int lane = (int)get_local_id(0);
     shared += (int)get_local_id(1) * LANES;
     shared[lane] = value;
-    for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int distance = LANES / 2; distance > 0; distance /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half)
-            shared[lane] += shared[lane + half];
+        if (lane < distance)
+            shared[lane] += shared[lane + distance];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     value = shared[0];
@@ -36,22 +36,31 @@ static float NAME(row_total)(float value, local float *shared) {
 #define PLUS(value)
 #endif
 
-/* x [rows, channels] -> out. Mean first, then the squared deviations from it: the row is in the nearest cache by then. */
-KERNEL(layer_norm)(global const float *restrict x, global const float *restrict gain,
+/* x [rows, channels] -> out; item (lane, r) has a share of `each` rows. Mean first, then the squared deviations from
+ * it: the row is in the nearest cache by then. shared [GROUP][LANES] is an argument because in PoCL 3.1 the work-groups of
+ * several threads share a local array whose address the kernel passes to a function. */
+KERNEL(layer_norm)
+(global const float *restrict x, global const float *restrict gain,
 #if RESIDUAL
-                   global const float *restrict residual,
+ global const float *restrict residual,
 #endif
-                   global float *restrict out, int rows, int channels) {
+ global float *restrict out, int rows, int channels, int each
 #if LANES > 1
-    local float shared[LANES * GROUP];
+ ,
+ local float *shared /* [GROUP][LANES]; an argument: PoCL 3.1 lets work-groups share a local array whose
+                        address a kernel passes on */
+#endif
+) {
+#if LANES > 1
 #define ROW_TOTAL(value) NAME(row_total)(value, shared)
 #else
 #define ROW_TOTAL(value) (value)
 #endif
     const int lane = (int)get_global_id(0), vectors = channels / VEC * VEC;
-    for (int k = 0; k < ROWS; k++) {
-        /* Every item goes all the way, for the barriers' sake; surplus ones repeat the last row and keep it to themselves. */
-        const size_t wanted = get_global_id(1) * ROWS + k, row = min(wanted, (size_t)rows - 1);
+    for (int k = 0; k < each; k++) {
+        /* Every item goes all the way, for the barriers' sake; surplus ones repeat the last row and keep it to
+         * themselves. */
+        const size_t wanted = get_global_id(1) * each + k, row = min(wanted, (size_t)rows - 1);
         global const float *restrict in = x + row * channels;
         FLOATS sums = 0.0f;
         float sum = 0.0f;

@@ -45,9 +45,9 @@ static void check(attention_case k, int kind, phase kv_phase, int evals, int eva
 static void test_shapes(void **state) {
     (void)state;
     static const attention_case cases[] = {
-        {1, 1, 1, 1, 1, 1, 1},      {1, 1, 1, 67, 3, 5, 1},    {2, 2, 17, 1, 2, 16, 1},   {1, 1, 31, 63, 1, 40, 1},
-        {1, 1, 32, 64, 2, 64, 1},   {2, 2, 33, 65, 3, 64, 1},  {1, 1, 15, 129, 1, 64, 1}, {1, 1, 16, 7, 2, 17, 1},
-        {1, 1, 37, 101, 1, 127, 1}, {1, 1, 65, 33, 1, 128, 1},
+        {1, 1, 1, 1, 1, 1, 1},     {1, 1, 1, 67, 3, 17, 1},   {2, 2, 17, 1, 2, 16, 1},   {1, 1, 31, 63, 1, 40, 1},
+        {1, 1, 32, 64, 2, 64, 1},  {2, 2, 33, 65, 3, 64, 1},  {1, 1, 15, 129, 1, 64, 1}, {1, 1, 16, 7, 2, 17, 1},
+        {1, 1, 37, 101, 1, 40, 1}, {1, 1, 65, 33, 1, 128, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int kind = 0; kind < DEVICE_KINDS; kind++)

@@ -9,7 +9,7 @@ static loris_status blend_lower(lowering *l, const node *n) {
     const blend_parameters *p = node_parameters(n);
     const shape x = node_input_shape(n, 0);
     const row_stream s = row_stream_on(lowering_compute(l), x.channels);
-    launch_kernel(l, "blend", "blend", "VEC=%d LANES=%d ROWS=%d", s.vector, s.lanes, s.rows);
+    launch_kernel(l, "blend", "blend", "VEC=%d LANES=%d", s.vector, s.lanes);
     output_argument(l);
     int_argument(l, node_out_shape(n).length);
     parameter_argument(l, p->start);
@@ -18,6 +18,7 @@ static loris_status blend_lower(lowering *l, const node *n) {
     input_argument(l, 1);
     int_argument(l, x.length);
     int_argument(l, x.channels);
+    int_argument(l, s.rows);
     row_stream_range(l, s, (size_t)x.length, 1);
     return lowering_status(l);
 }

@@ -5,7 +5,7 @@ static loris_status concat_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n), a = node_input_shape(n, 0), b = node_input_shape(n, 1);
     const row_stream s = row_stream_on(lowering_compute(l), out.channels);
     const size_t rows = block_floats(out) / (size_t)out.channels;
-    launch_kernel(l, "concat", "concat", "VEC=%d LANES=%d ROWS=%d", s.vector, s.lanes, s.rows);
+    launch_kernel(l, "concat", "concat", "VEC=%d LANES=%d", s.vector, s.lanes);
     input_block_argument(l, n, 0);
     int_argument(l, a.channels);
     input_block_argument(l, n, 1);
@@ -14,6 +14,7 @@ static loris_status concat_lower(lowering *l, const node *n) {
     int_argument(l, (int)rows);
     int_argument(l, out.batch);
     float_argument(l, *(const float *)node_parameters(n));
+    int_argument(l, s.rows);
     row_stream_range(l, s, rows, blocks_of(out));
     return lowering_status(l);
 }

@@ -71,9 +71,8 @@ static loris_status group_norm_prepare(compute *c, node *n) {
 }
 
 static void launch(lowering *l, const cut *k, const group_norm_parameters *p, const char *kernel) {
-    launch_kernel(
-        l, "group_norm", kernel, "VEC=%d PANEL=%d REPEATS=%d GROUPS=%d LANES=%d SLOTS=%d SCALE_SHIFT=%d ACTIVATION=%d",
-        k->stream.vector, k->panel, k->stream.repeats, p->groups, k->lanes, k->slots, p->scale_shift, p->activation);
+    launch_kernel(l, "group_norm", kernel, "VEC=%d PANEL=%d REPEATS=%d LANES=%d SLOTS=%d SCALE_SHIFT=%d ACTIVATION=%d",
+                  k->stream.vector, k->panel, k->stream.repeats, k->lanes, k->slots, p->scale_shift, p->activation);
 }
 
 static loris_status group_norm_lower(lowering *l, const node *n) {
@@ -107,7 +106,10 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     int_argument(l, k.rows);
     int_argument(l, k.slices);
     int_argument(l, x.channels);
+    int_argument(l, p->groups);
     const size_t group = (size_t)k.lanes * (size_t)k.slots;
+    if (group > 1)
+        local_argument(l, group * sizeof(float));
     launch_range(l, 2, (const size_t[3]){(size_t)p->groups * group, blocks_of(out), 1}, (const size_t[3]){group, 1, 1},
                  -1);
 

@@ -24,8 +24,8 @@ static loris_status layer_norm_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
     const row_stream s = row_stream_on(c, out.channels);
     const size_t rows = shape_rows(out);
-    launch_kernel(l, "layer_norm", "layer_norm", "VEC=%d LANES=%d GROUP=%d ROWS=%d RESIDUAL=%d", s.vector, s.lanes,
-                  (int)s.local[1], s.rows, p->residual);
+    launch_kernel(l, "layer_norm", "layer_norm", "VEC=%d LANES=%d GROUP=%d RESIDUAL=%d", s.vector, s.lanes,
+                  (int)s.local[1], p->residual);
     input_argument(l, 0);
     weight_argument(l, 0, "f32", NULL, NULL, (size_t)out.channels);
     if (p->residual)
@@ -33,6 +33,9 @@ static loris_status layer_norm_lower(lowering *l, const node *n) {
     output_argument(l);
     int_argument(l, (int)rows);
     int_argument(l, out.channels);
+    int_argument(l, s.rows);
+    if (s.lanes > 1)
+        local_argument(l, s.local[0] * s.local[1] * sizeof(float));
     row_stream_range(l, s, rows, 1);
     return lowering_status(l);
 }

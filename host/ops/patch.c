@@ -9,11 +9,12 @@ static loris_status patch_lower(lowering *l, const node *n) {
     const patch_parameters *p = node_parameters(n);
     const row_stream s = row_stream_on(lowering_compute(l), p->rows * p->columns);
     const size_t blocks = shape_elements(node_out_shape(n)) / ((size_t)p->rows * (size_t)p->columns);
-    launch_kernel(l, "patch", "transpose_blocks", "FROM_ROWS=%d FROM_COLUMNS=%d LANES=%d BLOCKS=%d", p->rows,
-                  p->columns, s.lanes, s.rows);
+    launch_kernel(l, "patch", "transpose_blocks", "FROM_ROWS=%d FROM_COLUMNS=%d LANES=%d", p->rows, p->columns,
+                  s.lanes);
     input_argument(l, 0);
     output_argument(l);
     int_argument(l, (int)blocks);
+    int_argument(l, s.rows);
     row_stream_range(l, s, blocks, 1);
     return lowering_status(l);
 }

@@ -20,7 +20,7 @@ stream stream_on(const compute *c);
 /* The launch's range over `blocks` blocks of `inner` floats, blocks in dimension 1. */
 void stream_range(lowering *l, stream s, size_t inner, size_t blocks);
 
-/* Work by rows of `channels`: `lanes` items share a row, each takes `rows` rows (the macros VEC, LANES and ROWS). */
+/* Work by rows of `channels`: `lanes` items share a row (the macros VEC and LANES), and each takes `rows` rows. */
 typedef struct row_stream {
     int vector, lanes, rows;
     size_t local[3]; /* over lanes, rows and blocks */
