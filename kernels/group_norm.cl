@@ -87,7 +87,7 @@ KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, in
 #endif
                                 int batch, int count, int width, int rows, int slices, int channels, int groups
 #if LANES * SLOTS > 1
-                                , local float *shared /* [LANES * SLOTS], an argument for the reason given in layer_norm.cl */
+                                , local float *shared /* [LANES * SLOTS]; why an argument: see layer_norm.cl */
 #endif
 ) {
     const size_t o = get_global_id(1);

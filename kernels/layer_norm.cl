@@ -37,8 +37,8 @@ static float NAME(row_total)(float value, local float *shared) {
 #endif
 
 /* x [rows, channels] -> out; item (lane, r) has a share of `each` rows. Mean first, then the squared deviations from
- * it: the row is in the nearest cache by then. shared [GROUP][LANES] is an argument because in PoCL 3.1 the work-groups of
- * several threads share a local array whose address the kernel passes to a function. */
+ * it: the row is in the nearest cache by then. shared [GROUP][LANES] is an argument because in PoCL 3.1 the work-groups
+ * of several threads share a local array whose address the kernel passes to a function. */
 KERNEL(layer_norm)
 (global const float *restrict x, global const float *restrict gain,
 #if RESIDUAL
