@@ -10,6 +10,7 @@ static const double SPACING = 0.2;      /* seconds: no two events of a kind are 
 static const double HIGH_PASS = 0.4;    /* seconds to each side of the local mean: 0.8 s in all */
 static const float SHARP = 0.42f;       /* flux of a sharp event from cell to cell, as a part of the motion around it */
 static const float SHARP_BROAD = 0.6f;  /* the same between the means of two cells */
+static const float FLIPPED = 0.7f;      /* motion exchanged between directions in a bounce */
 static const float FAINT = 0.16f;       /* of the 98th percentile */
 static const double BROAD = 0.16;       /* seconds to each side that are compared for gradual starts and stops */
 static const float GRADUAL = 0.45f;     /* flux of a gradual event, as a part of the motion around it */
@@ -110,10 +111,14 @@ static void flux_across(const finder *f, size_t k, size_t span, float change[2])
     }
 }
 
-/* Flux of one kind beyond what directions merely exchange: limbs that pass before each other make both at once. A
- * bounce, which gives up all its speed for as much in another direction, keeps half. */
+/* Flux of one kind beyond what directions merely exchange, which limbs that pass before each other do all the time. */
 static float one_sided(const float change[2], int kind) {
     return fmaxf(change[kind] - 0.5f * change[1 - kind], 0.0f);
+}
+
+/* A turn at full speed, a ball's bounce, exchanges nearly all motion at once. That is one event: an impact. */
+static float bounced(const float change[2]) {
+    return fminf(change[EVENT_ONSET], change[EVENT_IMPACT]) * (SHARP / FLIPPED);
 }
 
 static loris_status measure(finder *f) {
@@ -134,6 +139,10 @@ static loris_status measure(finder *f) {
         flux_across(f, k, 2, broad);
         for (int kind = 0; kind < 2; kind++)
             f->edge[kind][k] = fmaxf(one_sided(sharp, kind), one_sided(broad, kind) * (SHARP / SHARP_BROAD));
+        float bounce = fmaxf(bounced(sharp), bounced(broad));
+        f->edge[EVENT_IMPACT][k] = fmaxf(f->edge[EVENT_IMPACT][k], bounce);
+        if (bounce > SHARP * f->around[k])
+            f->edge[EVENT_ONSET][k] = 0.0f;
     }
     size_t radius = (size_t)fmax(1.0, floor(HIGH_PASS / g->step + 0.5));
     for (int kind = 0; kind < 2; kind++) {
@@ -180,9 +189,10 @@ static void find_sharp(finder *f) {
     for (int kind = 0; kind < 2; kind++) {
         for (size_t k = 1; k < f->grid->cells; k++) {
             float edge = f->edge[kind][k], high = f->high[kind][k];
-            if (edge > LEAST_FLUX && edge > SHARP * (f->around[k] + 0.05f * f->fast) && high > FAINT * f->full[kind] &&
-                signal_is_peak(f->edge[kind], f->boundaries, k, f->spacing))
-                f->events[f->count++] = (rhythm_event){refine(f, (event_kind)kind, k), (event_kind)kind, high};
+            if (edge < LEAST_FLUX || edge < SHARP * (f->around[k] + 0.05f * f->fast) || high < FAINT * f->full[kind] ||
+                !signal_is_peak(f->edge[kind], f->boundaries, k, f->spacing))
+                continue;
+            f->events[f->count++] = (rhythm_event){refine(f, (event_kind)kind, k), (event_kind)kind, high};
         }
     }
 }

@@ -32,32 +32,52 @@ static const float *row_of(const motion *m, size_t i) {
     return m->features + i * FLOW_FEATURES;
 }
 
+static const float SAME = 0.02f, MOVING = 0.1f; /* mean difference of two frames in grey levels */
+
 /* Do frames first .. first + count - 1 repeat the frame before them while the picture moves on both sides? */
 static bool repeats(const motion *m, size_t first, size_t count) {
-    static const float same = 0.02f, moving = 0.1f; /* mean difference in grey levels */
-    static const double longest = 0.1;              /* seconds: a longer rest is a rest */
+    static const double longest = 0.1; /* seconds: a longer rest is a rest */
     size_t pairs = m->frames - 1;
     if (first == 0 || first + count >= pairs || m->time[first + count] - m->time[first] > longest)
         return false;
     for (size_t i = first; i < first + count; i++)
-        if (row_of(m, i)[FLOW_DIFFERENCE] > same)
+        if (row_of(m, i)[FLOW_DIFFERENCE] > SAME)
             return false;
-    return row_of(m, first - 1)[FLOW_DIFFERENCE] > moving && row_of(m, first + count)[FLOW_DIFFERENCE] > moving;
+    return row_of(m, first - 1)[FLOW_DIFFERENCE] > MOVING && row_of(m, first + count)[FLOW_DIFFERENCE] > MOVING;
+}
+
+enum { MOST_REPEATS = 3 };
+
+/* How many frames from pair `first` on repeat the one before them. */
+static size_t count_repeats(const motion *m, size_t first) {
+    for (size_t r = MOST_REPEATS; r >= 1; r--)
+        if (repeats(m, first, r))
+            return r;
+    return 0;
 }
 
 static size_t list_intervals(interval *list, const motion *m, const bool *cut, const bool *flash) {
-    enum { MOST_REPEATS = 3 };
-    size_t count = 0, pairs = m->frames - 1;
+    size_t count = 0, pairs = m->frames - 1, rest = 0; /* intervals of rest before this one */
     for (size_t i = 0; i < pairs; i++) {
-        size_t repeated = 0;
-        for (size_t r = MOST_REPEATS; r >= 1 && !repeated; r--)
-            repeated = repeats(m, i, r) ? r : 0;
         interval *v = &list[count++];
         v->start = m->time[i];
-        i += repeated;
+        i += count_repeats(m, i);
         v->end = m->time[i + 1];
         v->cut = cut[i] || flash[i];
         v->row = v->cut ? NULL : row_of(m, i);
+        if (v->row && v->row[FLOW_DIFFERENCE] <= SAME) {
+            rest++;
+            continue;
+        }
+        /* the first move after a rest among repeated frames began as long ago as the next one takes */
+        size_t began = rest ? count_repeats(m, i + 1) : 0;
+        began = began < rest ? began : rest;
+        if (began) {
+            v[-(ptrdiff_t)began].row = v->row;
+            v[-(ptrdiff_t)began].end = v->end;
+            count -= began;
+        }
+        rest = 0;
     }
     /* across a cut the motion before it goes on: at the masked boundaries it is compared with nothing */
     for (size_t i = 1; i < count; i++)

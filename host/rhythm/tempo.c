@@ -205,7 +205,8 @@ static double judge(const grid *g, const train *t) {
     for (size_t i = 0; i < t->count; i++)
         on += t->strength[i] / (double)t->count * closeness(grid_distance(g, t->time[i]), deviation);
     double chance = fmin(deviation * sqrt(2.0 * acos(-1.0)) / (0.5 * g->period), 0.9);
-    double fit = fmax(0.0, (on - chance) / (1.0 - chance)), random = fmin(0.24 + 1.2 / sqrt((double)t->count), 0.9);
+    double fit = fmin(fmax(0.0, (on - chance) / (1.0 - chance)), 1.0),
+           random = fmin(0.24 + 1.2 / sqrt((double)t->count), 0.9);
     return fit < random ? TEMPO_FREE * fit / random : TEMPO_FREE + (1.0 - TEMPO_FREE) * (fit - random) / (1.0 - random);
 }
 
