@@ -38,6 +38,18 @@ void pretend_kind(int kind) {
     support_compute()->dev.type = kind == 0 ? CL_DEVICE_TYPE_CPU : CL_DEVICE_TYPE_GPU;
 }
 
+void pretend_slow(bool slow) {
+    static compute_throttle real;
+    compute_throttle *t = &support_compute()->throttle;
+    if (slow) {
+        real = *t;
+        t->cautious_flop_per_second = t->flop_per_second = 1e4 / 0.08;
+    } else {
+        t->cautious_flop_per_second = real.cautious_flop_per_second;
+        t->flop_per_second = real.flop_per_second;
+    }
+}
+
 double reference_activation(activation act, double x) {
     return act == ACTIVATION_SILU ? x / (1 + exp(-x)) : act == ACTIVATION_GELU ? x / 2 * (1 + erf(x / sqrt(2))) : x;
 }

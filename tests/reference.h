@@ -28,6 +28,9 @@ tensor staged_input(net *n, const char *name, phase p, shape s);
 enum { DEVICE_KINDS = 2 };
 void pretend_kind(int kind);
 
+/* While `slow`, the device takes itself for one that does 10 kFLOP in a launch: longer launches come in pieces. */
+void pretend_slow(bool slow);
+
 double reference_activation(activation act, double x);
 
 /* One block: x [length, channels]; scale_shift [2 channels] or NULL. */

@@ -61,6 +61,15 @@ static void test_sharp(void **state) {
         check((attention_case){1, 1, 35, 200, 2, 16, 100}, kind, PHASE_STEP, 1, 0);
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        pretend_slow(true);
+        check((attention_case){2, 2, 131, 65, 2, 16, 1}, kind, PHASE_STEP, 1, 0);
+        pretend_slow(false);
+    }
+}
+
 static void test_broadcasting(void **state) {
     (void)state;
     for (int kind = 0; kind < DEVICE_KINDS; kind++) {
@@ -88,10 +97,8 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_sharp),
-        cmocka_unit_test(test_broadcasting),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_sharp),   cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_broadcasting), cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

@@ -44,6 +44,15 @@ static void test_shapes(void **state) {
             check(cases[i][0], cases[i][1], cases[i][2], cases[i][3], cases[i][4], kind, 1, 0);
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        pretend_slow(true);
+        check(2, 1, 1031, 17, 16, kind, 1, 0);
+        pretend_slow(false);
+    }
+}
+
 static void test_evaluations(void **state) {
     (void)state;
     for (int kind = 0; kind < DEVICE_KINDS; kind++)
@@ -67,6 +76,7 @@ static void test_refuses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_evaluations),
         cmocka_unit_test(test_refuses),
     };

@@ -49,6 +49,15 @@ static void test_add(void **state) {
     }
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        pretend_slow(true);
+        check_add(shape_1d(3, 131, 241), shape_1d(1, 131, 241), kind, PHASE_STEP);
+        pretend_slow(false);
+    }
+}
+
 /* A step adds its own evaluation's row of what the run phase made. */
 static void test_add_row(void **state) {
     (void)state;
@@ -123,9 +132,8 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),     cmocka_unit_test(test_add_row),
-        cmocka_unit_test(test_maps),    cmocka_unit_test(test_none_is_nothing),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_add),  cmocka_unit_test(test_add_row),         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_maps), cmocka_unit_test(test_none_is_nothing), cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

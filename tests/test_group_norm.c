@@ -82,6 +82,15 @@ static void test_long(void **state) {
     }
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        pretend_slow(true);
+        check((norm_case){2, 1031, 67, 1, 1, ACTIVATION_SILU, 0}, kind, PHASE_STEP, 1, 0);
+        pretend_slow(false);
+    }
+}
+
 /* Scale and shift of every evaluation made before the loop; a batch of 2 begins here. */
 static void test_evaluations(void **state) {
     (void)state;
@@ -139,8 +148,8 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),   cmocka_unit_test(test_long),    cmocka_unit_test(test_evaluations),
-        cmocka_unit_test(test_constant), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_long),     cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_evaluations), cmocka_unit_test(test_constant), cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

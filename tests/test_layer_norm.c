@@ -65,6 +65,15 @@ static void test_residual(void **state) {
     }
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        pretend_slow(true);
+        check(2, 1031, 37, RESIDUAL_AFTER, kind, 1);
+        pretend_slow(false);
+    }
+}
+
 /* Every evaluation of the run phase at once. */
 static void test_evaluations(void **state) {
     (void)state;
@@ -99,10 +108,8 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_evaluations),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_residual), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_evaluations), cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }
