@@ -97,6 +97,7 @@ static bool build_run_store(place *at, int factor) {
     program_store(p);
     program_free(p);
     assert_int_equal(at->c->throttle.cold_programs, 0);
+    programs_release(at->c); /* as if in another process */
     return compiled;
 }
 
@@ -209,6 +210,39 @@ static void files_in_kernels_dir_take_the_embedded_ones_place(void **state) {
 }
 
 /* ---- the cache --------------------------------------------------------------------------------------------------- */
+
+static void a_built_section_serves_later_programs(void **state) {
+    (void)state;
+    place *at = begin();
+    program *first, *second, *third;
+    int two, three, again;
+    assert_ok(program_new(&first, at->c));
+    assert_ok(program_section(first, "scale", "FACTOR=2", &two));
+    assert_ok(program_build(first));
+    program_store(first);
+    assert_int_equal(cached(at, NULL), 1);
+
+    assert_ok(program_new(&second, at->c)); /* lent whole: nothing to compile, nothing to store */
+    assert_ok(program_section(second, "scale", "FACTOR=2", &again));
+    assert_ok(program_build(second));
+    assert_int_equal(at->c->throttle.cold_programs, 0);
+    program_free(first); /* the lender is not needed any more */
+    expect_scaled(at, second, again, 2, 0.25f);
+    program_store(second);
+    assert_int_equal(cached(at, NULL), 1);
+
+    assert_ok(program_new(&third, at->c)); /* partly lent */
+    assert_ok(program_section(third, "scale", "FACTOR=3", &three));
+    assert_ok(program_section(third, "scale", "FACTOR=2", &again));
+    assert_ok(program_build(third));
+    program_free(second);
+    expect_scaled(at, third, three, 3, 0.5f);
+    expect_scaled(at, third, again, 2, 0.25f);
+    program_store(third);
+    assert_int_equal(cached(at, NULL), 2);
+    program_free(third);
+    end(at);
+}
 
 static void a_stored_program_is_loaded(void **state) {
     (void)state;
@@ -428,6 +462,7 @@ int main(void) {
         cmocka_unit_test(wrong_requests_are_internal_errors),
         cmocka_unit_test(a_compile_error_names_file_and_line),
         cmocka_unit_test(files_in_kernels_dir_take_the_embedded_ones_place),
+        cmocka_unit_test(a_built_section_serves_later_programs),
         cmocka_unit_test(a_stored_program_is_loaded),
         cmocka_unit_test(a_damaged_binary_is_made_again),
         cmocka_unit_test(a_binary_of_another_key_is_refused),

@@ -2,6 +2,7 @@
 
 #include "compute/cache.h"
 #include "compute/pace.h"
+#include "compute/program.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ void compute_close(compute *c) {
         compute_finish(c, NULL);
         clReleaseCommandQueue(c->queue);
     }
+    programs_release(c);
     if (c->context)
         clReleaseContext(c->context);
     arena_free(c->memory);

@@ -39,6 +39,7 @@ typedef struct compute {
     compute_settings settings;
     const char *cache_folder; /* for program binaries, checked; NULL = no cache */
     compute_throttle throttle;
+    struct program *programs; /* built so far; later ones use their sections again */
 } compute;
 
 /* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder. LORIS_ERROR_DEVICE: see

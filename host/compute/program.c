@@ -38,6 +38,8 @@ struct section {
     int number;
     const source *file;
     const char *defines;
+    const section *lender; /* the same section in a program that was built before, whose kernels serve; or NULL */
+    program *owner;
 };
 
 struct program {
@@ -46,8 +48,10 @@ struct program {
     source *sources;
     section *first, *last;
     int sections;
-    cl_program built;
+    program *next_kept; /* in compute.programs: built programs stay until the device is closed */
+    cl_program built;   /* NULL: not built, or every section is lent */
     char key[65];
+    bool ready;  /* program_build() was successful */
     bool stored; /* the cache holds it: loaded from there, or written */
     bool cold;   /* counted in the throttle's cold_programs */
 };
@@ -106,11 +110,36 @@ static bool defines_valid(const char *defines) {
     return true;
 }
 
+/* Does common.clh define one of these macros? Ending the section would take it from the sections that follow. */
+static loris_status check_defines(program *p, const char *file, const char *defines) {
+    const source *common;
+    TRY(find_source(p, "common.clh", &common));
+    for (const char *at = defines; *(at += strspn(at, " ")); at += strcspn(at, " ")) {
+        int name = (int)identifier_length(at);
+        char directive[160];
+        snprintf(directive, sizeof directive, "#define %.*s", name, at);
+        const char *found = strstr(common->data, directive); /* the data end with a NUL */
+        if (found && identifier_length(found + strlen(directive)) == 0)
+            return fail(LORIS_ERROR_INTERNAL, NULL, "%s.cl: its macro %.*s is one of common.clh", file, name, at);
+    }
+    return LORIS_OK;
+}
+
+/* A section that an earlier program of this device has compiled: plans of one model share nearly all of theirs. */
+static const section *find_kept(const compute *c, const char *name, const char *defines) {
+    for (const program *p = c->programs; p; p = p->next_kept)
+        for (const section *s = p->first; s; s = s->next)
+            if (!s->lender && strcmp(s->file->name, name) == 0 && strcmp(s->defines, defines) == 0)
+                return s;
+    return NULL;
+}
+
 loris_status program_section(program *p, const char *file, const char *defines, int *number) {
-    if (p->built)
+    if (p->ready)
         return fail(LORIS_ERROR_INTERNAL, NULL, "%s.cl: added to a program that is built", file);
     if (!*file || identifier_length(file) != strlen(file) || !defines_valid(defines))
         return fail(LORIS_ERROR_INTERNAL, NULL, "malformed kernel section: %s.cl with \"%s\"", file, defines);
+    TRY(check_defines(p, file, defines));
     char name[128];
     snprintf(name, sizeof name, "%s.cl", file);
     for (const section *s = p->first; s; s = s->next) {
@@ -127,6 +156,8 @@ loris_status program_section(program *p, const char *file, const char *defines, 
     if (!s->defines)
         return fail_memory("kernel sources");
     s->number = p->sections++;
+    s->owner = p;
+    s->lender = find_kept(p->c, name, defines);
     if (p->last)
         p->last->next = s;
     else
@@ -182,6 +213,8 @@ static loris_status assemble(program *p, text *t) {
     TRY(find_source(p, "common.clh", &common));
     append_source(t, common);
     for (const section *s = p->first; s; s = s->next) {
+        if (s->lender)
+            continue;
         /* Errors in the macros themselves are then not blamed on the file before. */
         text_printf(t, "#line 1 \"section %d of %s\"\n#define SUFFIX %d\n", s->number, s->file->name, s->number);
         append_defines(t, s->defines, true);
@@ -330,19 +363,35 @@ static bool load(program *p) {
     return false;
 }
 
-loris_status program_build(program *p) {
-    if (p->built)
-        return fail(LORIS_ERROR_INTERNAL, NULL, "a program is built twice");
-    TRY(check_cancelled());
+static bool all_lent(const program *p) {
+    for (const section *s = p->first; s; s = s->next)
+        if (!s->lender)
+            return false;
+    return p->first != NULL;
+}
+
+static loris_status build_own(program *p) {
     text sources = {0};
     loris_status status = LORIS_OK;
     TRY_GOTO(assemble(p, &sources));
     make_key(p, &sources);
     if (!load(p))
         TRY_GOTO(compile(p, &sources));
+    p->next_kept = p->c->programs;
+    p->c->programs = p;
 done:
     text_free(&sources);
     return status;
+}
+
+loris_status program_build(program *p) {
+    if (p->ready)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "a program is built twice");
+    TRY(check_cancelled());
+    if (!all_lent(p))
+        TRY(build_own(p));
+    p->ready = true;
+    return LORIS_OK;
 }
 
 loris_status program_kernel(program *p, int number, const char *name, cl_kernel *out) {
@@ -350,13 +399,14 @@ loris_status program_kernel(program *p, int number, const char *name, cl_kernel 
     const section *s = p->first;
     while (s && s->number != number)
         s = s->next;
-    if (!s || !p->built)
+    if (!s || !p->ready)
         return fail(LORIS_ERROR_INTERNAL, NULL, "kernel %s: no such section, or the program is not built", name);
+    const section *compiled = s->lender ? s->lender : s;
     char full[256], what[256];
-    snprintf(full, sizeof full, "%s_%d", name, number);
+    snprintf(full, sizeof full, "%s_%d", name, compiled->number);
     snprintf(what, sizeof what, "%s of %s", name, s->file->name);
     cl_int error;
-    *out = clCreateKernel(p->built, full, &error);
+    *out = clCreateKernel(compiled->owner->built, full, &error);
     return compute_check(p->c, error, "clCreateKernel", what);
 }
 
@@ -368,7 +418,7 @@ static void end_cold(program *p) {
     p->cold = false;
 }
 
-void program_store(program *p) {
+static void store(program *p) {
     compute *c = p->c;
     end_cold(p);
     if (!p->built || p->stored || !c->cache_folder)
@@ -388,6 +438,13 @@ void program_store(program *p) {
     free(data);
 }
 
+void program_store(program *p) {
+    store(p);
+    for (const section *s = p->first; s; s = s->next)
+        if (s->lender)
+            store(s->lender->owner);
+}
+
 loris_status program_new(program **out, compute *c) {
     *out = NULL;
     program *p = calloc(1, sizeof *p);
@@ -403,9 +460,7 @@ loris_status program_new(program **out, compute *c) {
     return LORIS_OK;
 }
 
-void program_free(program *p) {
-    if (!p)
-        return;
+static void release(program *p) {
     end_cold(p);
     if (p->built)
         clReleaseProgram(p->built);
@@ -413,4 +468,17 @@ void program_free(program *p) {
         free(s->owned);
     arena_free(p->memory);
     free(p);
+}
+
+void program_free(program *p) {
+    if (p && !p->built)
+        release(p);
+}
+
+void programs_release(compute *c) {
+    while (c->programs) {
+        program *p = c->programs;
+        c->programs = p->next_kept;
+        release(p);
+    }
 }

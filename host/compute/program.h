@@ -17,7 +17,10 @@
 typedef struct program program;
 
 loris_status program_new(program **out, compute *c);
-void program_free(program *p); /* NULL is allowed; before compute_close() */
+void program_free(program *p); /* what it built stays for later programs, until the device is closed */
+
+/* For compute_close(): lets go of everything built. */
+void programs_release(compute *c); /* NULL is allowed; before compute_close() */
 
 /* Adds kernels/<file>.cl specialised by `defines`, for instance "ACTIVATION=1 TILE=16" (blank-separated NAME=VALUE),
  * unless the same section is there already. *section receives its number. LORIS_ERROR_INTERNAL: no such file. */
