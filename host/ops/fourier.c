@@ -17,16 +17,14 @@ static loris_status fourier_lower(lowering *l, const node *n) {
 
 static const op fourier_op = {.name = "fourier", .lower = fourier_lower};
 
-tensor fourier(net *n, tensor c, const char *at) {
+tensor fourier(net *n, tensor c, const char *at, int features) {
     if (net_failed(n))
         return (tensor){0};
     const shape s = shape_of(n, c);
-    const int64_t features = net_weight_dim(n, at, 0);
-    if (block_floats(s) != 1 || features > INT32_MAX / 2 - 1)
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL,
-                        "%s: one noise level each and a plain list of frequencies are wanted", at);
+    if (block_floats(s) != 1 || features < 1)
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: one noise level each and a frequency at least are wanted", at);
     shape out = s;
-    out.channels = 1 + 2 * (int)features;
+    out.channels = 1 + 2 * features;
     return net_append(n, &(node_request){.operation = &fourier_op,
                                          .label = at,
                                          .input = {c},

@@ -50,8 +50,8 @@ tensor concat(net *n, tensor a, tensor b, float scale_b);
 tensor patch(net *n, tensor x, int p);
 tensor unpatch(net *n, tensor x, int p);
 
-/* c [E,B,1,1] with weights w [F] named `at` (no suffix) -> [E,B,1,1+2F]: c, sin(2 pi c w), cos(2 pi c w). */
-tensor fourier(net *n, tensor c, const char *at);
+/* c [E,B,1,1] with weights w [features] named `at` (no suffix) -> [E,B,1,1 + 2 features]: c, sin(2 pi c w), cos(2 pi c w). */
+tensor fourier(net *n, tensor c, const char *at, int features);
 
 /* ---- sampling (window.c, denoise.c, combine.c) ------------------------------------------------------------------------------- */
 

@@ -125,7 +125,8 @@ struct plan {
     dynamic_argument *dynamic;
     int dynamic_count;
     cl_uint parameters[PARAMETER_MAX];
-    int step_runs; /* the program is stored after the first step */
+    phase last_phase; /* the last that has launches: after its first run every kernel has been launched ... */
+    bool stored;      /* ... and the program is stored in the cache */
     size_t memory_bytes;
 };
 

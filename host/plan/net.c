@@ -225,11 +225,6 @@ int net_weight_rank(net *n, const char *name) {
     return e ? e->source->rank : 0;
 }
 
-int64_t net_weight_dim(net *n, const char *name, int i) {
-    const weight_entry *e = find_weight(n, name);
-    return e && i < e->source->rank ? e->source->dim[i] : 0;
-}
-
 static void dims_text(char *out, size_t size, int rank, const int64_t *dim) {
     size_t at = (size_t)snprintf(out, size, "[");
     for (int i = 0; i < rank && at < size; i++)

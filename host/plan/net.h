@@ -80,7 +80,6 @@ void enter(net *n, const char *format, ...) PRINTF_LIKE(2, 3);
 void leave(net *n);
 bool has(net *n, const char *weight); /* does the model hold scope + weight? */
 int net_weight_rank(net *n, const char *weight);           /* its number of dimensions; 0 when the model lacks it */
-int64_t net_weight_dim(net *n, const char *weight, int i); /* dimension i; 0 when there is none */
 
 const char *phase_name(phase p); /* "step" */
 shape shape_of(const net *n, tensor t);

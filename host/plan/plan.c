@@ -29,6 +29,9 @@ static loris_status build(plan *p) {
             TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
     TRY(place_tensors(p));
     TRY(lower_nodes(p));
+    for (int which = 0; which < PHASE_COUNT; which++)
+        if (p->launches[which])
+            p->last_phase = (phase)which;
     return plan_run(p, PHASE_LOAD, 0);
 }
 
@@ -172,8 +175,10 @@ loris_status plan_run(plan *p, phase which, int evaluation) {
         TRY(a->call(c, c->queue, a->state, a->node->name));
     }
     /* Some drivers finish compiling a kernel at its first launch, so the binary is worth keeping only after that. */
-    if (which == PHASE_STEP && p->step_runs < 2 && ++p->step_runs == 2)
+    if (which == p->last_phase && !p->stored) {
+        p->stored = true;
         program_store(p->program);
+    }
     return LORIS_OK;
 }
 
