@@ -50,6 +50,9 @@ loris_status audio_loudness(const audio *a, double *lufs, double *true_peak);
  * exceeds it. *gain in dB. */
 loris_status audio_normalise(audio *a, double target, double peak, double *gain);
 
+/* Resamples `a` in place and spreads mono over `channels`, or mixes down. */
+loris_status audio_convert(audio *a, int rate, int channels);
+
 /* a += gain * original (equal rate and channels; shorter originals end early; the sum may exceed -1..1). With
  * `duck`, a is first lowered by up to 12 dB where the original holds speech (audio_mix.c says how that is told). */
 loris_status audio_mix_original(audio *a, const audio *original, double gain, bool duck);

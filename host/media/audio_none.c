@@ -16,3 +16,9 @@ loris_status video_mux(const char *video_path, const audio *a, const char *path,
     return fail(LORIS_ERROR_OUTPUT, "write the sound alone (.wav .flac .ogg), or configure with -DLORIS_WITH_FFMPEG=ON",
                 "%s: videos cannot be written: built without FFmpeg", path);
 }
+
+loris_status audio_convert(audio *a, int rate, int channels) {
+    return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON",
+                "sound of %d Hz and %d channels cannot be converted to %d Hz and %d: built without FFmpeg", a->rate, a->channels, rate,
+                channels);
+}
