@@ -1,13 +1,8 @@
-#include "support_net.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "core/random.h"
+#include "support_net.h"
 
 static compute *device_under_test;
 
@@ -33,11 +28,6 @@ int support_close(void **state) {
 
 compute *support_compute(void) {
     return device_under_test;
-}
-
-void assert_ok(loris_status status) {
-    if (status != LORIS_OK)
-        fail_msg("status %d: %s (%s)", (int)status, loris_error_message(), loris_error_hint());
 }
 
 void support_fill(float *values, size_t count, uint64_t seed) {

@@ -7,6 +7,8 @@
 
 #include "plan/plan.h"
 
+#include "compare.h" /* last: it brings cmocka.h, which has a fail() of its own */
+
 /* cmocka group set-up and tear-down. The device is $LORIS_TEST_DEVICE or the default, the product backend
  * $LORIS_TEST_BACKEND ("own", "clblast") or automatic; the program cache is off. */
 int support_open(void **state);
@@ -32,8 +34,5 @@ void support_run(net *n, const support_input *inputs, int evaluation, const char
 
 /* As support_run, but keeps the plan for further use; free it with plan_free(). */
 plan *support_plan(net *n, const support_input *inputs);
-
-/* Fails the test with the library's message unless status is LORIS_OK. */
-void assert_ok(loris_status status);
 
 #endif
