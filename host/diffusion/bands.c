@@ -1,0 +1,38 @@
+#include "diffusion/bands.h"
+
+loris_status bands_sampling(const model *m, sampling_settings *out) {
+    const unet_config *u = &m->unet;
+    bool fits = m->has_bands && m->has_sampling && u->levels == CONDITIONING_LEVELS - 1 && u->context_features == CONDITIONING_FEATURES &&
+                m->bands.styles == STYLE_COUNT && u->context_channels[0] == CONDITIONING_CHANNELS;
+    for (int k = 1; fits && k < CONDITIONING_LEVELS; k++)
+        fits = u->context_channels[k] == CONDITIONING_DEEP_CHANNELS && unet_hop(u, k) == 1 << k;
+    if (!fits)
+        return fail(LORIS_ERROR_INPUT, "the default model is models/base; other kinds of model need other inputs",
+                    "%s: not a spectrogram model that a score can condition", m->path);
+    const model_sampling *s = &m->sampling;
+    *out = (sampling_settings){.steps = s->steps, .sigma_min = s->sigma_min, .sigma_max = s->sigma_max, .rho = s->rho,
+                               .sigma_data = m->sigma_data, .guidance = s->guidance, .guidance_low = s->guidance_low,
+                               .guidance_high = s->guidance_high, .window = s->frames};
+    /* Neighbours share a quarter of a window, the outer quarter of that on either side without a say: 64 frames are 0.8 s. */
+    out->overlap = s->frames / 4;
+    out->margin = s->frames / 16;
+    return sampler_from_name(s->sampler, &out->sampler);
+}
+
+loris_status bands_sample(const bands_request *request, float *out, sampling_report *report) {
+    const model *m = request->model;
+    const model_bands *b = &m->bands;
+    clip_conditioning clip = {.rows = (int)request->conditioning->frames, .features = request->conditioning->features};
+    for (int k = 0; k < CONDITIONING_LEVELS; k++)
+        clip.channels[k] = request->conditioning->level[k];
+    sampling_request inner = {.compute = request->compute, .weights = request->weights, .unet = &m->unet, .settings = request->settings,
+                              .rows = (int)request->rows, .conditioning = &clip, .noise = request->noise, .noise_user = request->noise_user,
+                              .progress = request->progress, .progress_user = request->progress_user};
+    TRY(sample_clip(&inner, out, report));
+    const float *mean = b->mean + (size_t)request->style * (size_t)b->bands;
+    float unit = b->scale / (float)m->sigma_data;
+    for (size_t row = 0; row < request->rows; row++)
+        for (int k = 0; k < b->bands; k++)
+            out[row * (size_t)b->bands + (size_t)k] = out[row * (size_t)b->bands + (size_t)k] * unit + mean[k];
+    return LORIS_OK;
+}

@@ -1,0 +1,30 @@
+/* The default model: a score's conditioning in, log bands of a spectrogram out. */
+#ifndef LORIS_DIFFUSION_BANDS_H
+#define LORIS_DIFFUSION_BANDS_H
+
+#include "diffusion/sample.h"
+#include "music/conditioning.h"
+#include "nets/model.h"
+
+/* The model's own sampling settings and windows. LORIS_ERROR_INPUT: not a spectrogram model with settings and the conditioning
+ * channels of music/conditioning.h. */
+loris_status bands_sampling(const model *m, sampling_settings *out);
+
+typedef struct bands_request {
+    compute *compute;
+    const model *model;
+    const weights *weights;
+    const sampling_settings *settings;
+    const conditioning *conditioning; /* as many frames as the windows cover: `rows`, and the model's window */
+    style style;
+    size_t rows; /* frames wanted */
+    noise_function *noise;
+    void *noise_user;
+    loris_progress_function *progress; /* or NULL */
+    void *progress_user;
+} bands_request;
+
+/* out [rows][bands]: natural logarithms of band magnitudes, see media/phase.h. */
+loris_status bands_sample(const bands_request *request, float *out, sampling_report *report);
+
+#endif

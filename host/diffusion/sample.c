@@ -1,0 +1,368 @@
+#include "diffusion/sample.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/random.h"
+#include "diffusion/windows.h"
+#include "plan/plan.h"
+
+/* Rows of the table of coefficients that denoising reads: scale_by index 0, denoise from 1. */
+enum { C_IN, C_SKIP, C_OUT, C_GUIDANCE, DENOISE_COEFFICIENTS };
+
+/* Columns of the table that updates read: y <- x, y, d, p; y += noise; p <- d; x <- y or x. */
+enum { U_X, U_Y, U_D, U_P, U_KEEP, U_NOISE, U_ONE, U_TAKE, U_STAY, UPDATE_COEFFICIENTS };
+
+/* One evaluation of a window, with or without a null beside the conditional. */
+typedef struct denoiser {
+    plan *plan; /* NULL when no evaluation needs it */
+    int start, fresh, weight_start;
+    int evaluations;
+} denoiser;
+
+typedef struct run {
+    const sampling_request *request;
+    compute *compute;
+    const unet_config *unet;
+    const sampling_settings *settings;
+    evaluation *evaluations;
+    int count;
+    windows windows;
+    denoiser plain, guided;
+    bool *is_guided; /* [count] */
+    plan *update;
+    cl_mem x, y, d, noise; /* on the clip's axis; y is x for samplers of one evaluation a step */
+    cl_mem weight;         /* blending weights [windows.count][windows.length] */
+    cl_mem channels[UNET_MAX_LEVELS + 1], features;
+    size_t elements; /* of x */
+    float *host;     /* [elements] */
+    sampling_report report;
+} run;
+
+loris_status seeded_noise(void *user, int draw, size_t first, size_t count, float *out) {
+    random_normal(out, *(const uint64_t *)user, (uint64_t)(draw + 1), first, count);
+    return LORIS_OK;
+}
+
+static bool two_evaluations(const run *r) {
+    return r->settings->sampler == SAMPLER_ADPM2 || r->settings->sampler == SAMPLER_HEUN;
+}
+
+static bool remembers(const run *r) {
+    return r->settings->sampler == SAMPLER_HEUN || r->settings->sampler == SAMPLER_DPMPP2M;
+}
+
+/* ---- buffers on the clip's axis ------------------------------------------------------------------------------------------- */
+
+static loris_status clip_buffer(run *r, cl_mem *out, size_t elements, const char *what) {
+    TRY(buffer_new(r->compute, out, elements * sizeof(float), NULL, what));
+    const cl_uint zero = 0;
+    r->report.memory += elements * sizeof(float);
+    return compute_check(r->compute, clEnqueueFillBuffer(r->compute->queue, *out, &zero, sizeof zero, 0, elements * sizeof(float), 0, NULL, NULL),
+                         "clEnqueueFillBuffer", what);
+}
+
+static loris_status upload_conditioning(run *r, bool any_guided) {
+    const clip_conditioning *c = r->request->conditioning;
+    const unet_config *u = r->unet;
+    size_t batch = any_guided ? 2 : 1; /* the second half stays zero: the null */
+    for (int k = 0; k <= u->levels; k++) {
+        int width = u->context_channels[k], hop = unet_hop(u, k);
+        if (!width)
+            continue;
+        if (!c->channels[k])
+            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning channels of level %d are missing", k);
+        size_t rows = (size_t)r->windows.total / (size_t)hop, given = ((size_t)c->rows + (size_t)hop - 1) / (size_t)hop;
+        given = given < rows ? given : rows;
+        TRY(clip_buffer(r, &r->channels[k], batch * rows * (size_t)width, "conditioning channels"));
+        TRY(buffer_write(r->compute, r->channels[k], 0, c->channels[k], given * (size_t)width * sizeof(float), "conditioning channels"));
+    }
+    if (u->context_features) {
+        if (!c->features)
+            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning features are missing");
+        TRY(clip_buffer(r, &r->features, batch * (size_t)u->context_features, "conditioning features"));
+        TRY(buffer_write(r->compute, r->features, 0, c->features, (size_t)u->context_features * sizeof(float), "conditioning features"));
+    }
+    return LORIS_OK;
+}
+
+static loris_status make_buffers(run *r) {
+    size_t bytes = r->elements * sizeof(float);
+    TRY(clip_buffer(r, &r->x, r->elements, "the sample"));
+    TRY(clip_buffer(r, &r->d, r->elements, "the denoised sample"));
+    if (two_evaluations(r))
+        TRY(clip_buffer(r, &r->y, r->elements, "the sample between"));
+    if (sampler_is_stochastic(r->settings->sampler))
+        TRY(clip_buffer(r, &r->noise, r->elements, "noise"));
+    size_t blending = (size_t)r->windows.count * (size_t)r->windows.length;
+    TRY(clip_buffer(r, &r->weight, blending, "blending weights"));
+    TRY(buffer_write(r->compute, r->weight, 0, r->windows.weight, blending * sizeof(float), "blending weights"));
+
+    TRY(r->request->noise(r->request->noise_user, -1, 0, r->elements, r->host));
+    for (size_t i = 0; i < r->elements; i++)
+        r->host[i] *= r->evaluations[0].sigma;
+    TRY(buffer_write(r->compute, r->x, 0, r->host, bytes, "the sample"));
+    return two_evaluations(r) ? buffer_write(r->compute, r->y, 0, r->host, bytes, "the sample between") : LORIS_OK;
+}
+
+/* ---- recording ---------------------------------------------------------------------------------------------------------------- */
+
+/* With one window everything that comes from the clip alone is made once; with several it differs from window to window. */
+static tensor clip_input(net *n, const run *r, const char *name, shape s, cl_mem buffer) {
+    tensor t = net_input(n, name, r->windows.count == 1 ? PHASE_CLIP : PHASE_STEP, s, STORE_F32);
+    net_bind(n, t, buffer);
+    return t;
+}
+
+/* Rows start.. of y -> network -> denoised -> blended into d. */
+static net *record_denoiser(const run *r, denoiser *e, int batch) {
+    const unet_config *u = r->unet;
+    int total = r->windows.total, length = r->windows.length;
+    net *n = net_new(r->compute, r->request->weights, batch == 2 ? "guided network" : "network", e->evaluations);
+    if (!n)
+        return NULL;
+    e->start = net_parameter(n, "start");
+    e->fresh = net_parameter(n, "fresh");
+    e->weight_start = net_parameter(n, "weight start");
+
+    shape coefficients = {e->evaluations, 1, 1, 1, 1, DENOISE_COEFFICIENTS}, levels = {e->evaluations, 1, 1, 1, 1, 1};
+    tensor c = net_input(n, "coefficients", PHASE_RUN, coefficients, STORE_F32);
+    unet_inputs in = {.c_noise = net_input(n, "c_noise", PHASE_RUN, levels, STORE_F32)};
+    for (int k = 0; k <= u->levels; k++)
+        if (u->context_channels[k]) {
+            char name[32];
+            int hop = unet_hop(u, k);
+            snprintf(name, sizeof name, "channels%d", k);
+            tensor clip = clip_input(n, r, name, shape_1d(batch, total / hop, u->context_channels[k]), r->channels[k]);
+            in.channels[k] = window(n, clip, e->start, hop, length / hop);
+        }
+    if (u->context_features) {
+        in.features = net_input(n, "features", PHASE_CLIP, shape_1d(batch, 1, u->context_features), STORE_F32);
+        net_bind(n, in.features, r->features);
+    }
+    tensor clip = net_state(n, "sample", shape_1d(1, total, u->in_channels), STORE_F32);
+    net_bind(n, clip, r->y ? r->y : r->x);
+    tensor denoised = net_state(n, "denoised", shape_1d(1, total, u->in_channels), STORE_F32);
+    net_bind(n, denoised, r->d);
+    tensor blending = clip_input(n, r, "weights", shape_1d(1, r->windows.count * length, 1), r->weight);
+
+    tensor x = window(n, clip, e->start, 1, length);
+    in.x = scale_by(n, x, c, C_IN);
+    tensor f = unet(n, u, &in);
+    blend(n, denoised, denoise(n, x, f, c, C_SKIP), window(n, blending, e->weight_start, 1, length), e->start, e->fresh);
+    return n;
+}
+
+static loris_status fill_denoiser(const run *r, denoiser *e, bool guided) {
+    float *table = calloc((size_t)e->evaluations * (DENOISE_COEFFICIENTS + 1), sizeof *table);
+    if (!table)
+        return fail_memory("a sampler");
+    float *noise = table + (size_t)e->evaluations * DENOISE_COEFFICIENTS, *row = table;
+    int k = 0;
+    for (int i = 0; i < r->count; i++) {
+        if (r->is_guided[i] != guided)
+            continue;
+        scalings s = precondition(r->evaluations[i].sigma, r->settings->sigma_data);
+        row[C_IN] = s.in;
+        row[C_SKIP] = s.skip;
+        row[C_OUT] = s.out;
+        row[C_GUIDANCE] = (float)r->settings->guidance;
+        noise[k++] = s.noise;
+        row += DENOISE_COEFFICIENTS;
+    }
+    size_t count = (size_t)e->evaluations;
+    loris_status status = plan_write(e->plan, "coefficients", table, count * DENOISE_COEFFICIENTS * sizeof *table);
+    if (status == LORIS_OK)
+        status = plan_write(e->plan, "c_noise", noise, count * sizeof *noise);
+    free(table);
+    TRY(status);
+    TRY(plan_run(e->plan, PHASE_CLIP, 0));
+    return plan_run(e->plan, PHASE_RUN, 0);
+}
+
+static loris_status build_denoiser(run *r, denoiser *e, bool guided) {
+    for (int i = 0; i < r->count; i++)
+        e->evaluations += r->is_guided[i] == guided;
+    if (!e->evaluations)
+        return LORIS_OK;
+    TRY(plan_build(&e->plan, record_denoiser(r, e, guided ? 2 : 1)));
+    r->report.memory += plan_memory(e->plan);
+    r->report.flop += plan_flop(e->plan, PHASE_STEP) * e->evaluations * r->windows.count;
+    r->report.launches_per_evaluation = plan_launches(e->plan, PHASE_STEP);
+    text lines = {0};
+    plan_describe(e->plan, &lines);
+    if (!text_failed(&lines) && lines.data)
+        log_message(LORIS_LOG_DEBUG, "%s", lines.data);
+    text_free(&lines);
+    return fill_denoiser(r, e, guided);
+}
+
+static net *record_update(const run *r) {
+    shape whole = shape_1d(1, r->windows.total, r->unet->in_channels);
+    net *n = net_new(r->compute, NULL, "sampler", r->count);
+    if (!n)
+        return NULL;
+    tensor c = net_input(n, "coefficients", PHASE_RUN, (shape){r->count, 1, 1, 1, 1, UPDATE_COEFFICIENTS}, STORE_F32);
+    tensor x = net_state(n, "x", whole, STORE_F32), y = x;
+    net_bind(n, x, r->x);
+    if (two_evaluations(r)) {
+        y = net_state(n, "y", whole, STORE_F32);
+        net_bind(n, y, r->y);
+    }
+    tensor d = net_input(n, "d", PHASE_STEP, whole, STORE_F32);
+    net_bind(n, d, r->d);
+    tensor p = remembers(r) ? net_state(n, "p", whole, STORE_F32) : d;
+
+    combine(n, y, (const tensor[]){x, y, d, p}, 4, c, U_X, false);
+    if (sampler_is_stochastic(r->settings->sampler)) {
+        tensor noise = net_input(n, "noise", PHASE_STEP, whole, STORE_F32);
+        net_bind(n, noise, r->noise);
+        combine(n, y, (const tensor[]){y, noise}, 2, c, U_KEEP, false);
+    }
+    if (remembers(r))
+        combine(n, p, (const tensor[]){d}, 1, c, U_ONE, false);
+    if (two_evaluations(r))
+        combine(n, x, (const tensor[]){y, x}, 2, c, U_TAKE, false);
+    return n;
+}
+
+static loris_status build_update(run *r) {
+    TRY(plan_build(&r->update, record_update(r)));
+    r->report.memory += plan_memory(r->update);
+    float *table = calloc((size_t)r->count * UPDATE_COEFFICIENTS, sizeof *table);
+    float *zeros = calloc(r->elements, sizeof *zeros);
+    loris_status status = table && zeros ? LORIS_OK : fail_memory("a sampler");
+    if (status == LORIS_OK) {
+        for (int i = 0; i < r->count; i++) {
+            const evaluation *e = &r->evaluations[i];
+            float *row = table + (size_t)i * UPDATE_COEFFICIENTS;
+            row[U_X] = e->x_weight;
+            row[U_Y] = e->y_weight;
+            row[U_D] = e->d_weight;
+            row[U_P] = e->p_weight;
+            row[U_KEEP] = row[U_ONE] = 1;
+            row[U_NOISE] = e->noise_weight;
+            row[U_TAKE] = e->ends_step;
+            row[U_STAY] = !e->ends_step;
+        }
+        status = plan_write(r->update, "coefficients", table, (size_t)r->count * UPDATE_COEFFICIENTS * sizeof *table);
+    }
+    if (status == LORIS_OK && remembers(r))
+        status = plan_write(r->update, "p", zeros, r->elements * sizeof *zeros);
+    free(table);
+    free(zeros);
+    TRY(status);
+    return plan_run(r->update, PHASE_RUN, 0);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------------------------- */
+
+static void tell(const run *r, int done) {
+    if (r->request->progress)
+        r->request->progress(r->request->progress_user, "denoise", done, (double)r->count * r->windows.count);
+}
+
+static loris_status evaluate(run *r, const denoiser *e, int index, int done) {
+    for (int w = 0; w < r->windows.count; w++) {
+        plan_set(e->plan, e->start, (cl_uint)r->windows.start[w]);
+        plan_set(e->plan, e->fresh, (cl_uint)r->windows.fresh[w]);
+        plan_set(e->plan, e->weight_start, (cl_uint)(w * r->windows.length));
+        TRY(plan_run(e->plan, PHASE_STEP, index));
+        tell(r, done + w + 1);
+    }
+    return LORIS_OK;
+}
+
+static loris_status loop(run *r) {
+    int plain = 0, guided = 0;
+    tell(r, 0);
+    for (int i = 0; i < r->count; i++) {
+        const evaluation *e = &r->evaluations[i];
+        if (r->is_guided[i])
+            TRY(evaluate(r, &r->guided, guided++, i * r->windows.count));
+        else
+            TRY(evaluate(r, &r->plain, plain++, i * r->windows.count));
+        if (e->draw >= 0) {
+            TRY(r->request->noise(r->request->noise_user, e->draw, 0, r->elements, r->host));
+            TRY(buffer_write(r->compute, r->noise, 0, r->host, r->elements * sizeof(float), "noise"));
+        }
+        TRY(plan_run(r->update, PHASE_STEP, i));
+    }
+    return compute_finish(r->compute, "sampler");
+}
+
+static loris_status prepare(run *r) {
+    const sampling_settings *s = r->settings;
+    int grid = unet_hop(r->unet, r->unet->levels), rows = r->request->rows;
+    int length = s->window ? s->window : (rows + grid - 1) / grid * grid;
+    TRY(windows_new(&r->windows, rows, length, grid, s->overlap, s->margin));
+    r->elements = (size_t)r->windows.total * (size_t)r->unet->in_channels;
+    r->host = calloc(r->elements, sizeof *r->host);
+    float *sigmas = calloc((size_t)s->steps + 1, sizeof *sigmas);
+    if (!r->host || !sigmas) {
+        free(sigmas);
+        return fail_memory("a sampler");
+    }
+    karras_sigmas(sigmas, s->steps, s->sigma_min, s->sigma_max, s->rho);
+    loris_status status = sampler_evaluations(s->sampler, sigmas, s->steps, &r->evaluations, &r->count);
+    free(sigmas);
+    TRY(status);
+    r->is_guided = calloc((size_t)r->count, sizeof *r->is_guided);
+    if (!r->is_guided)
+        return fail_memory("a sampler");
+    bool any = false;
+    for (int i = 0; i < r->count; i++) {
+        double sigma = r->evaluations[i].sigma;
+        r->is_guided[i] = s->guidance != 1 && sigma >= s->guidance_low && sigma <= s->guidance_high;
+        any = any || r->is_guided[i];
+    }
+    TRY(make_buffers(r));
+    TRY(upload_conditioning(r, any));
+    TRY(build_denoiser(r, &r->plain, false));
+    TRY(build_denoiser(r, &r->guided, true));
+    return build_update(r);
+}
+
+static void release(run *r) {
+    plan_free(r->plain.plan);
+    plan_free(r->guided.plan);
+    plan_free(r->update);
+    cl_mem *all[] = {&r->x, &r->y, &r->d, &r->noise, &r->weight, &r->features};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        buffer_free(all[i]);
+    for (int k = 0; k <= UNET_MAX_LEVELS; k++)
+        buffer_free(&r->channels[k]);
+    windows_free(&r->windows);
+    free(r->evaluations);
+    free(r->is_guided);
+    free(r->host);
+}
+
+loris_status sample_clip(const sampling_request *request, float *out, sampling_report *report) {
+    run r = {.request = request, .compute = request->compute, .unet = request->unet, .settings = request->settings};
+    size_t wanted = (size_t)request->rows * (size_t)request->unet->in_channels;
+    if (request->settings->steps < 2)
+        return fail(LORIS_ERROR_ARGUMENT, "use at least 2 steps", "%d steps make no update", request->settings->steps);
+    loris_status status = prepare(&r);
+    if (status == LORIS_OK)
+        status = loop(&r);
+    if (status == LORIS_OK)
+        status = buffer_read(r.compute, r.x, 0, out, wanted * sizeof *out, "the sample");
+    if (status == LORIS_OK) {
+        for (size_t i = 0; i < wanted; i++)
+            out[i] = out[i] < -1 ? -1 : out[i] > 1 ? 1 : out[i];
+        r.report.evaluations = r.count;
+        r.report.windows = r.windows.count;
+        r.report.weights = weights_device_bytes(request->weights);
+        if (report)
+            *report = r.report;
+    } else {
+        error_record record;
+        error_take(&record);
+        compute_finish(r.compute, "sampler"); /* what is in flight still uses the buffers */
+        error_put(&record);
+    }
+    release(&r);
+    return status;
+}

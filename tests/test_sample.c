@@ -1,0 +1,185 @@
+/* Sampling over windows: one window is the plain result, several agree with the whole where the network allows it, conditioning
+ * reaches the right rows, and runs can be stopped. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diffusion/sample.h"
+#include "nets/synthetic.h"
+#include "support_net.h"
+
+static const unet_config network = {.in_channels = 3, .channels = 8, .patch_factor = 1, .levels = 2, .multipliers = {1, 1, 2},
+                                    .factors = {2, 2}, .num_blocks = {1, 1}, .attention_heads = 1, .attention_features = 8,
+                                    .attention_multiplier = 1, .resnet_groups = 2, .kernel_multiplier = 2, .context_channels = {3, 2},
+                                    .context_features = 4};
+
+/* Gains of 0 make every norm constant, and with it the attention: what is left sees a bounded neighbourhood. */
+static void constant_norms(float *values, const char *name, int rank, const int64_t *dim) {
+    size_t length = strlen(name), count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dim[i];
+    synthetic_weight(values, name, rank, dim);
+    if ((length > 2 && !strcmp(name + length - 2, ".g")) || strstr(name, "groupnorm.weight"))
+        memset(values, 0, count * sizeof *values);
+}
+
+typedef struct setup {
+    weights *weights;
+    float *channels[2], features[4];
+    sampling_settings settings;
+    uint64_t seed;
+    int rows;
+} setup;
+
+static void begin(setup *s, weight_generator *generate, int rows) {
+    memset(s, 0, sizeof *s);
+    assert_ok(weights_new_generated(&s->weights, support_compute(), generate));
+    s->rows = rows;
+    s->channels[0] = support_values((size_t)rows * 3, 21);
+    s->channels[1] = support_values((size_t)(rows + 1) / 2 * 2, 22);
+    support_fill(s->features, 4, 23);
+    s->seed = 5;
+    s->settings = (sampling_settings){.sampler = SAMPLER_HEUN, .steps = 5, .sigma_min = 0.01, .sigma_max = 2, .rho = 7, .sigma_data = 0.1,
+                                      .guidance = 1.5, .guidance_low = 0.05, .guidance_high = 1, .overlap = 64, .margin = 24};
+}
+
+static void end(setup *s) {
+    weights_free(s->weights);
+    free(s->channels[0]);
+    free(s->channels[1]);
+}
+
+typedef struct steps_seen {
+    int calls, cancel_after;
+    double last, total;
+} steps_seen;
+
+static void see(void *user, const char *stage, double done, double total) {
+    steps_seen *s = user;
+    assert_string_equal(stage, "denoise");
+    assert_true(done >= s->last);
+    s->last = done;
+    s->total = total;
+    if (++s->calls == s->cancel_after)
+        loris_cancel();
+}
+
+static loris_status run(setup *s, int window, float *out, sampling_report *report, steps_seen *seen) {
+    s->settings.window = window;
+    const clip_conditioning conditioning = {.rows = s->rows, .channels = {s->channels[0], s->channels[1]}, .features = s->features};
+    const sampling_request request = {.compute = support_compute(), .weights = s->weights, .unet = &network, .settings = &s->settings,
+                                      .rows = s->rows, .conditioning = &conditioning, .noise = seeded_noise, .noise_user = &s->seed,
+                                      .progress = seen ? see : NULL, .progress_user = seen};
+    return sample_clip(&request, out, report);
+}
+
+static void windows_agree_with_the_whole(void **state) {
+    (void)state;
+    static const int lengths[] = {301, 257, 129};
+    for (int k = 0; k < 3; k++)
+        for (int sampler = 0; sampler < SAMPLER_COUNT; sampler++) {
+            setup s;
+            sampling_report report;
+            begin(&s, constant_norms, lengths[k]);
+            s.settings.sampler = (sampler_kind)sampler;
+            size_t count = (size_t)s.rows * 3;
+            float *whole = malloc(count * sizeof *whole), *cut = malloc(count * sizeof *cut);
+            s.settings.overlap = s.settings.margin = 0, s.settings.overlap = 1;
+            assert_ok(run(&s, 0, whole, &report, NULL));
+            assert_int_equal(report.windows, 1);
+            s.settings.overlap = 64, s.settings.margin = 24;
+            assert_ok(run(&s, 128, cut, &report, NULL));
+            assert_true(report.windows > 1);
+            for (size_t i = 0; i < count; i++)
+                if (!(fabsf(whole[i] - cut[i]) <= 1e-5f))
+                    fail_msg("%s, %d rows: row %zu: whole %.8g, windows %.8g", sampler_name(s.settings.sampler), s.rows, i / 3, whole[i], cut[i]);
+            free(whole);
+            free(cut);
+            end(&s);
+        }
+}
+
+static void one_window_is_the_plain_result(void **state) {
+    (void)state;
+    setup s;
+    begin(&s, synthetic_weight, 128);
+    float whole[128 * 3], window[128 * 3], again[128 * 3], other[128 * 3];
+    assert_ok(run(&s, 0, whole, NULL, NULL));
+    assert_ok(run(&s, 128, window, NULL, NULL));
+    assert_memory_equal(whole, window, sizeof whole);
+    assert_ok(run(&s, 128, again, NULL, NULL));
+    assert_memory_equal(again, window, sizeof again);
+    s.seed++;
+    assert_ok(run(&s, 128, other, NULL, NULL));
+    assert_memory_not_equal(other, window, sizeof other);
+    end(&s);
+}
+
+/* A change of the conditioning at one place moves the sample there, and nowhere far from it. */
+static void conditioning_acts_where_it_is(void **state) {
+    (void)state;
+    enum { ROWS = 400, AT = 211 };
+    setup s;
+    begin(&s, constant_norms, ROWS);
+    float *before = malloc(ROWS * 3 * sizeof *before), *after = malloc(ROWS * 3 * sizeof *after);
+    s.settings.steps = 3;
+    assert_ok(run(&s, 128, before, NULL, NULL));
+    s.channels[0][AT * 3] += 1;
+    assert_ok(run(&s, 128, after, NULL, NULL));
+    float near = 0, far = 0;
+    for (int i = 0; i < ROWS * 3; i++) {
+        float change = fabsf(after[i] - before[i]);
+        if (abs(i / 3 - AT) <= 1)
+            near = fmaxf(near, change);
+        if (abs(i / 3 - AT) > 100)
+            far = fmaxf(far, change);
+    }
+    assert_true(near > 1e-3f);
+    assert_true(far == 0);
+    free(before);
+    free(after);
+    end(&s);
+}
+
+static void progress_counts_and_cancelling_stops(void **state) {
+    (void)state;
+    setup s;
+    begin(&s, synthetic_weight, 300);
+    float *out = malloc(300 * 3 * sizeof *out);
+    sampling_report report;
+    steps_seen seen = {0};
+    assert_ok(run(&s, 128, out, &report, &seen));
+    assert_true(seen.last == seen.total);
+    assert_true(seen.total == (double)report.evaluations * report.windows);
+    assert_true(report.memory > 0 && report.weights > 0 && report.flop > 0);
+    steps_seen stopped = {.cancel_after = 5};
+    assert_int_equal(run(&s, 128, out, &report, &stopped), LORIS_CANCELLED);
+    assert_true(stopped.calls <= 6);
+    loris_resume();
+    assert_ok(run(&s, 128, out, &report, NULL));
+    free(out);
+    end(&s);
+}
+
+static void impossible_settings_are_refused(void **state) {
+    (void)state;
+    setup s;
+    begin(&s, synthetic_weight, 64);
+    float out[64 * 3];
+    s.settings.steps = 1;
+    assert_int_equal(run(&s, 0, out, NULL, NULL), LORIS_ERROR_ARGUMENT);
+    s.settings.steps = 3;
+    assert_int_equal(run(&s, 30, out, NULL, NULL), LORIS_ERROR_ARGUMENT); /* not on the network's grid of 4 */
+    end(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_agree_with_the_whole),
+        cmocka_unit_test(one_window_is_the_plain_result),
+        cmocka_unit_test(conditioning_acts_where_it_is),
+        cmocka_unit_test(progress_counts_and_cancelling_stops),
+        cmocka_unit_test(impossible_settings_are_refused),
+    };
+    return cmocka_run_group_tests(tests, support_open, support_close);
+}
