@@ -1,0 +1,38 @@
+/* Comparing computed quantities with golden ones: what the files host/api/verify_*.c share. */
+#ifndef LORIS_API_VERIFY_H
+#define LORIS_API_VERIFY_H
+
+#include "api/engine.h"
+#include "core/npy.h"
+#include "diffusion/sample.h"
+#include "nets/model.h"
+
+/* Tolerances relative to the golden array's largest magnitude. An evaluation in f32 differs from the reference by rounding in
+ * another order: some 100 layers of relative error 2^-24 sqrt(K), K about 1000 terms, give about 2e-5. A sampler repeats it. */
+static const double EVALUATION_TOLERANCE = 1e-4;
+static const double SAMPLE_TOLERANCE = 1e-3;
+
+typedef struct verifier {
+    compute *compute;
+    const char *folder;
+    const loris_verify_settings *settings;
+    int checked, failed;
+} verifier;
+
+/* Compares, reports to the callback and dumps `got` (same layout as the golden). */
+loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got, const float *want,
+                            double tolerance);
+
+/* Reads folder/name.npy as f32 of the given shape (-1 = any). */
+loris_status verify_read(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out);
+bool verify_has(const verifier *v, const char *name); /* folder/name.npy exists */
+
+/* [channels][length] <-> [length][channels] */
+void verify_transpose(float *out, const float *in, size_t rows, size_t columns);
+
+loris_status verify_unet(verifier *v);    /* a U-Net with config.json, model.safetensors, x, c_noise, ... */
+loris_status verify_bands(verifier *v);   /* scores with their conditioning, features and bands */
+loris_status verify_device(verifier *v);  /* the built-in known-answer test */
+bool verify_is_bands(const verifier *v);  /* does the folder hold NAME-score.json? */
+
+#endif
