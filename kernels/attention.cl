@@ -3,15 +3,14 @@
  * (keys, then values), out [E,B,N,H D], of which o counts the [E,B] blocks. `scale` is log2(e) / sqrt D, so that all
  * exponentials are powers of two.
  *
- * Macros: TILED 0 or 1 (which kernel), D (1 to 128); untiled: QUERY_VECTORS; tiled: TILE_ROWS. */
+ * Macros: TILED 0 or 1 (which kernel), D (1 to 128); untiled: QUERY_VECTORS, STRIP; tiled: TILE_ROWS. */
 
 #if !TILED
 /* For processors with wide vectors: an item computes ROWS query rows of one head, a row in each lane of QUERY_VECTORS
  * float16. Transposing q on the way in and the result on the way out is all the shuffling there is: keys and values are
- * broadcast, element by element, straight from where they lie, and the softmax needs no sum across lanes. 2 vectors of
- * rows by 8 keys (or 8 channels of the output) is the block of products held in registers. */
+ * broadcast, element by element, straight from where they lie, and the softmax needs no sum across lanes. QUERY_VECTORS
+ * of rows by STRIP keys (or STRIP channels of the output) is the block of products held in registers. */
 #define ROWS (16 * QUERY_VECTORS)
-#define STRIP 8
 #define KEYS 64 /* a tile of scores: KEYS x ROWS, a multiple of STRIP */
 
 /* 2^x for x <= 0, to 2e-7 of the result; at most 2^-126 below that. Cephes' exp2f polynomial on [-1/2, 1/2]. */

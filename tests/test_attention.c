@@ -61,6 +61,16 @@ static void test_sharp(void **state) {
         check((attention_case){1, 1, 35, 200, 2, 16, 100}, kind, PHASE_STEP, 1, 0);
 }
 
+/* Processors whose vectors hold fewer than 16 floats take smaller blocks. */
+static void test_narrow_vectors(void **state) {
+    (void)state;
+    compute *c = support_compute();
+    const cl_uint width = c->dev.float_width;
+    c->dev.float_width = 8;
+    check((attention_case){2, 2, 33, 65, 2, 17, 1}, 0, PHASE_STEP, 1, 0);
+    c->dev.float_width = width;
+}
+
 static void test_pieces(void **state) {
     (void)state;
     for (int kind = 0; kind < DEVICE_KINDS; kind++) {
@@ -97,8 +107,8 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_sharp),   cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_broadcasting), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_sharp),        cmocka_unit_test(test_narrow_vectors),
+        cmocka_unit_test(test_pieces), cmocka_unit_test(test_broadcasting), cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

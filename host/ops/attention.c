@@ -20,6 +20,17 @@ static size_t tile_local_bytes(int head) {
     return 4 * ((size_t)head * rows + (size_t)head * keys + (32 + TILE_ACROSS) * rows);
 }
 
+/* Products that the row kernel holds in registers: vectors of 16 rows by keys. */
+typedef struct row_block {
+    int vectors, strip;
+} row_block;
+
+static row_block row_block_on(const compute *c, size_t rows) {
+    if (c->dev.float_width < 16)
+        return (row_block){1, 4}; /* 16 registers of 8 floats, or 32 of 4, and each vector takes 2 or 4 of them */
+    return (row_block){rows <= 16 ? 1 : 2, 8};
+}
+
 static int head_width(const node *n) {
     return node_input_shape(n, 0).channels / *(const int *)node_parameters(n);
 }
@@ -39,12 +50,13 @@ static loris_status attention_lower(lowering *l, const node *n) {
     const size_t rows = block_floats(q) / (size_t)q.channels, blocks = blocks_of(out);
     const shape kv = node_input_shape(n, 1);
     const bool tiles = node_variant(n) == VARIANT_TILES;
-    const int vectors = rows <= 16 ? 1 : 2;
+    const row_block block = row_block_on(lowering_compute(l), rows);
 
     if (tiles)
         launch_kernel(l, "attention", "attention_tiles", "TILED=1 D=%d TILE_ROWS=%d", head, tile_rows(head));
     else
-        launch_kernel(l, "attention", "attention_rows", "TILED=0 D=%d QUERY_VECTORS=%d", head, vectors);
+        launch_kernel(l, "attention", "attention_rows", "TILED=0 D=%d QUERY_VECTORS=%d STRIP=%d", head, block.vectors,
+                      block.strip);
     input_block_argument(l, n, 0);
     input_block_argument(l, n, 1);
     output_argument(l);
@@ -58,7 +70,7 @@ static loris_status attention_lower(lowering *l, const node *n) {
         launch_range(l, 3, (const size_t[3]){TILE_ACROSS, (rows + height - 1) / height * down, (size_t)heads * blocks},
                      (const size_t[3]){TILE_ACROSS, down, 1}, 1);
     } else {
-        const size_t height = 16 * (size_t)vectors;
+        const size_t height = 16 * (size_t)block.vectors;
         launch_range(l, 3, (const size_t[3]){(rows + height - 1) / height, (size_t)heads, blocks},
                      (const size_t[3]){1, 1, 1}, 0);
     }

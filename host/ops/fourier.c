@@ -11,7 +11,8 @@ static loris_status fourier_lower(lowering *l, const node *n) {
     weight_argument(l, 0, "f32", NULL, NULL, (size_t)features);
     output_argument(l);
     int_argument(l, features);
-    launch_range(l, 2, (const size_t[3]){(size_t)features, shape_rows(out), 1}, (const size_t[3]){1, 1, 1}, -1);
+    launch_range(l, 2, (const size_t[3]){(size_t)features, shape_rows(out), 1},
+                 (const size_t[3]){stream_on(lowering_compute(l)).local, 1, 1}, -1);
     return lowering_status(l);
 }
 

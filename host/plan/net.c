@@ -120,7 +120,7 @@ static bool shape_valid(shape s) {
             return false;
         elements *= sides[i];
     }
-    return elements < 4e9;
+    return elements <= INT32_MAX; /* kernels count in int */
 }
 
 static tensor named_tensor(net *n, const char *name, phase p, shape s, storage type, bool is_state) {
