@@ -6,9 +6,13 @@
  * that a horizon says nothing about a pan along it. What no patch decides is drawn to rest by a ridge, which like a
  * patch loses its say when the rest of the picture agrees on moving.
  *
- * patches [grid_height, grid_width, 8] -> camera [8]: c0..c5, the part of the picture that follows it (mean trace of
- * the scaled tensors, 0..2), and the rms deviation of that part in pixels. A model that too little of the picture
- * carries is drawn to rest. One work-group of GROUP items.
+ * Two fits compete: one goes on from the motion between the frames before, looking no further than TRACKED_DEVIATION,
+ * the other starts from nothing. The first wins unless clearly less of the picture follows it: limbs that move at once
+ * before plain ground do not become the camera.
+ *
+ * patches [grid_height, grid_width, 8] -> camera [8], which holds the motion before: c0..c5, the part of the picture
+ * that follows it (mean trace of the scaled tensors, 0..2), and the rms deviation of that part in pixels. One
+ * work-group of GROUP items.
  */
 
 enum { NAME(TERMS) = 26 }; /* 18 products, 6 right-hand sides, contrast that follows, its squared deviation */
@@ -35,48 +39,80 @@ static void NAME(solve)(float *a, float *x) {
     }
 }
 
+/* Sums what one patch says, given the present model. */
+static void NAME(add_patch)(float *terms, float8 p, float x, float y, local const float *model, float deviation) {
+    float scale = 1.0f / (p.s4 + p.s6 + CONTRAST);
+    float xx = p.s4 * scale, xy = p.s5 * scale, yy = p.s6 * scale;
+    float ru = p.s0 - (model[0] + model[1] * x + model[2] * y);
+    float rv = p.s1 - (model[3] + model[4] * x + model[5] * y);
+    float squared = xx * ru * ru + 2.0f * xy * ru * rv + yy * rv * rv;
+    float weight = 1.0f / (1.0f + squared / (deviation * deviation));
+    weight *= weight / (1.0f + p.s3 * (1.0f / MISMATCH));
+    terms[24] += (xx + yy) * weight;
+    terms[25] += squared * weight;
+    xx *= weight;
+    xy *= weight;
+    yy *= weight;
+    float basis[6] = {1.0f, x, y, x * x, x * y, y * y};
+    for (int k = 0; k < 6; k++) {
+        terms[k] += xx * basis[k];
+        terms[6 + k] += xy * basis[k];
+        terms[12 + k] += yy * basis[k];
+    }
+    float bu = xx * p.s0 + xy * p.s1, bv = xy * p.s0 + yy * p.s1;
+    for (int k = 0; k < 3; k++) {
+        terms[18 + k] += bu * basis[k];
+        terms[21 + k] += bv * basis[k];
+    }
+}
+
+/* The next model from the sums over all patches. */
+static void NAME(update)(local float *model, local const float *partial, int samples, float deviation) {
+    const int product[9] = {0, 1, 2, 1, 3, 4, 2, 4, 5}; /* of basis i and j among 1 x y xx xy yy */
+    float sum[NAME(TERMS)], a[36], b[6];
+    for (int k = 0; k < NAME(TERMS); k++)
+        sum[k] = partial[k * GROUP];
+    float moved = model[0] * model[0] + model[3] * model[3] +
+                  (model[1] * model[1] + model[2] * model[2] + model[4] * model[4] + model[5] * model[5]) *
+                      (1.0f / 3.0f); /* mean square over the picture */
+    float rest = 1.0f / (1.0f + moved / (deviation * deviation));
+    rest = (float)samples * (rest * rest + 0.01f);
+    for (int i = 0; i < 6; i++) {
+        for (int j = 0; j < 6; j++)
+            a[i * 6 + j] = sum[6 * (i / 3 + j / 3) + product[(i % 3) * 3 + j % 3]];
+        a[i * 6 + i] += rest * (i % 3 ? SLOPE_RIDGE : SHIFT_RIDGE);
+        b[i] = sum[18 + i];
+    }
+    if (samples > 0)
+        NAME(solve)(a, b);
+    for (int i = 0; i < 6; i++)
+        model[i] = b[i];
+    model[6] = sum[24] / fmax((float)samples, 1.0f);
+    model[7] = sqrt(sum[25] / fmax(sum[24], 1e-6f));
+}
+
 KERNEL(camera)(global float *restrict camera, global const float *restrict patches, int width, int height,
-               int grid_width, int grid_height, local float *partial, local float *model) {
+               int grid_width, int grid_height, local float *partial, local float *models) {
     int lane = get_local_id(0);
-    if (lane < 8)
-        model[lane] = 0.0f;
+    if (lane < 16)
+        models[lane] = lane < 6 ? camera[lane] : 0.0f;
     barrier(CLK_LOCAL_MEM_FENCE);
     /* patches 1, 3, 5 .. of each direction tile the picture */
     int columns = max((grid_width - 1) / 2, 0), rows = max((grid_height - 1) / 2, 0), samples = columns * rows;
     float to_unit = 2.0f / (float)max(width, height);
-    float deviation = FIRST_DEVIATION;
-    for (int step = 0; step < STEPS; step++) {
+    float deviation = TRACKED_DEVIATION;
+    for (int step = 0; step < TRACKED_STEPS + FRESH_STEPS; step++) {
+        local float *model = models + (step < TRACKED_STEPS ? 0 : 8);
+        if (step == TRACKED_STEPS)
+            deviation = FRESH_DEVIATION;
         float terms[NAME(TERMS)];
         for (int k = 0; k < NAME(TERMS); k++)
             terms[k] = 0.0f;
         for (int s = lane; s < samples; s += GROUP) {
             int i = 1 + 2 * (s % columns), j = 1 + 2 * (s / columns);
-            float8 p = vload8((size_t)j * grid_width + i, patches);
             float x = ((float)(i * STRIDE) - 0.5f * (float)width) * to_unit;
             float y = ((float)(j * STRIDE) - 0.5f * (float)height) * to_unit;
-            float scale = 1.0f / (p.s4 + p.s6 + CONTRAST);
-            float xx = p.s4 * scale, xy = p.s5 * scale, yy = p.s6 * scale;
-            float ru = p.s0 - (model[0] + model[1] * x + model[2] * y);
-            float rv = p.s1 - (model[3] + model[4] * x + model[5] * y);
-            float squared = xx * ru * ru + 2.0f * xy * ru * rv + yy * rv * rv;
-            float weight = 1.0f / (1.0f + squared / (deviation * deviation));
-            weight *= weight / (1.0f + p.s3 * (1.0f / MISMATCH));
-            terms[24] += (xx + yy) * weight;
-            terms[25] += squared * weight;
-            xx *= weight;
-            xy *= weight;
-            yy *= weight;
-            float basis[6] = {1.0f, x, y, x * x, x * y, y * y};
-            for (int k = 0; k < 6; k++) {
-                terms[k] += xx * basis[k];
-                terms[6 + k] += xy * basis[k];
-                terms[12 + k] += yy * basis[k];
-            }
-            float bu = xx * p.s0 + xy * p.s1, bv = xy * p.s0 + yy * p.s1;
-            for (int k = 0; k < 3; k++) {
-                terms[18 + k] += bu * basis[k];
-                terms[21 + k] += bv * basis[k];
-            }
+            NAME(add_patch)(terms, vload8((size_t)j * grid_width + i, patches), x, y, model, deviation);
         }
         for (int k = 0; k < NAME(TERMS); k++)
             partial[k * GROUP + lane] = terms[k];
@@ -88,35 +124,11 @@ KERNEL(camera)(global float *restrict camera, global const float *restrict patch
             partial[lane * GROUP] = sum;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane == 0) {
-            float sum[NAME(TERMS)], a[36], b[6];
-            for (int k = 0; k < NAME(TERMS); k++)
-                sum[k] = partial[k * GROUP];
-            float moved = model[0] * model[0] + model[3] * model[3] +
-                          (model[1] * model[1] + model[2] * model[2] + model[4] * model[4] + model[5] * model[5]) *
-                              (1.0f / 3.0f); /* mean square over the picture */
-            float rest = 1.0f / (1.0f + moved / (deviation * deviation));
-            rest = (float)samples * (rest * rest + 0.01f);
-            const int product[9] = {0, 1, 2, 1, 3, 4, 2, 4, 5}; /* of basis i and j among 1 x y xx xy yy */
-            for (int i = 0; i < 6; i++) {
-                for (int j = 0; j < 6; j++)
-                    a[i * 6 + j] = sum[6 * (i / 3 + j / 3) + product[(i % 3) * 3 + j % 3]];
-                a[i * 6 + i] += rest * (i % 3 ? SLOPE_RIDGE : SHIFT_RIDGE);
-                b[i] = sum[18 + i];
-            }
-            if (samples > 0)
-                NAME(solve)(a, b);
-            for (int i = 0; i < 6; i++)
-                model[i] = b[i];
-            model[6] = sum[24] / fmax((float)samples, 1.0f);
-            model[7] = sqrt(sum[25] / fmax(sum[24], 1e-6f));
-        }
+        if (lane == 0)
+            NAME(update)(model, partial, samples, deviation);
         barrier(CLK_LOCAL_MEM_FENCE);
         deviation = fmax(deviation * SHRINK, LAST_DEVIATION);
     }
-    /* on plain ground the only contrast is the figures', and what they agree on is no camera */
-    float carried = clamp((model[6] - LEAST_CARRIED) / (FULLY_CARRIED - LEAST_CARRIED), 0.0f, 1.0f);
-    carried *= carried * (3.0f - 2.0f * carried);
     if (lane < 8)
-        camera[lane] = lane == 6 ? model[6] : carried * model[lane];
+        camera[lane] = models[(models[14] > CLEARLY_MORE * models[6] ? 8 : 0) + lane];
 }

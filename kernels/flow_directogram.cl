@@ -1,13 +1,13 @@
 /*
- * Directogram (Davis and Agrawala: "Visual Rhythm and Beat", SIGGRAPH 2018): the flow's magnitude summed by signed
- * direction, here of what remains after the camera's motion. A pixel counts as far as its own contrast shows motion in
- * that direction, and only what exceeds the noise floor: NOISE_FLOOR pixels plus NOISE_FACTOR times the deviation of
- * what follows the camera. What the camera's motion carries out of the picture has no match in the next frame and does
- * not count.
+ * Directograms (Davis and Agrawala: "Visual Rhythm and Beat", SIGGRAPH 2018): the flow's magnitude summed by signed
+ * direction, once as it is seen and once without the camera's motion. A pixel counts as far as its own contrast shows
+ * motion in that direction, and only what exceeds the noise floor: NOISE_FLOOR pixels, without the camera's motion plus
+ * NOISE_FACTOR times the deviation of what follows it. What the camera's motion carries out of the picture has no match
+ * in the next frame and is not counted there.
  *
- * partial: each work-item sums a TILE x TILE tile into FEATURES numbers: BINS directions, then (see flow.h) magnitude,
- * moving area, gradient, raw difference, and the sums for the correlation of the frame before with the warped current
- * one.
+ * partial: each work-item sums a TILE x TILE tile into FEATURES numbers: BINS directions without the camera, BINS as
+ * seen, the sums of both, gradient, raw difference, and what the correlation of the frame before with the warped current
+ * one is made of (ops/directogram.h).
  */
 
 /* atan(x) for 0 <= x <= 1, error below 1e-5 (Abramowitz and Stegun 4.4.49). */
@@ -34,6 +34,21 @@ static float NAME(sample)(global const float *now, int pitch, float2 at) {
     return above + f.y * (below - above);
 }
 
+/* Adds a pixel's motion, as far as it exceeds `least`, to a directogram and its total. */
+static void NAME(count)(float *bins, float *total, float2 motion, float2 gradient, float least) {
+    float magnitude = sqrt(motion.x * motion.x + motion.y * motion.y);
+    if (magnitude <= least)
+        return;
+    float along = (gradient.x * motion.x + gradient.y * motion.y) / magnitude;
+    float amount = along * along / (along * along + CONTRAST) * (magnitude - least);
+    float direction = NAME(turn)(motion.x, motion.y) * (float)BINS;
+    int bin = min((int)direction, BINS - 1);
+    float next = (direction - (float)bin) * amount;
+    *total += amount;
+    bins[bin] += amount - next;
+    bins[bin + 1 < BINS ? bin + 1 : 0] += next;
+}
+
 /* level [2, height + 2 PAD, width + 2 PAD], flow [height, width, 2], camera [8] -> sums [tiles, FEATURES] */
 KERNEL(partial)(global float *restrict sums, global const float *restrict level, global const float *restrict flow,
                 global const float *restrict camera, int width, int height, int tiles_across, int tiles_down,
@@ -45,46 +60,35 @@ KERNEL(partial)(global float *restrict sums, global const float *restrict level,
     size_t plane = (size_t)pitch * (height + 2 * PAD);
     global const float *before = level + (1 - slot) * plane, *now = level + slot * plane;
     float8 c = vload8(0, camera);
-    float floor_pixels = NOISE_FLOOR + NOISE_FACTOR * c.s7;
     float to_unit = 2.0f / (float)max(width, height);
     float sum[FEATURES];
     for (int k = 0; k < FEATURES; k++)
         sum[k] = 0.0f;
+    float *rest = sum + 2 * BINS;
     int bottom = min(height, (tile_y + 1) * TILE), end = min(width, (tile_x + 1) * TILE);
     for (int y = tile_y * TILE; y < bottom; y++) {
         for (int x = tile_x * TILE; x < end; x++) {
             float2 f = vload2((size_t)y * width + x, flow);
             float unit_x = ((float)x + 0.5f - 0.5f * (float)width) * to_unit;
             float unit_y = ((float)y + 0.5f - 0.5f * (float)height) * to_unit;
-            float2 carried = (float2)(c.s0 + c.s1 * unit_x + c.s2 * unit_y, c.s3 + c.s4 * unit_x + c.s5 * unit_y);
-            float2 own = f - carried;
+            float2 carried =
+                (float2)(c.s0 + c.s1 * unit_x + c.s2 * unit_y, c.s3 + c.s4 * unit_x + c.s5 * unit_y);
             global const float *p = before + (y + PAD) * pitch + x + PAD;
-            float gx = 0.5f * (p[1] - p[-1]), gy = 0.5f * (p[pitch] - p[-pitch]);
+            float2 gradient = 0.5f * (float2)(p[1] - p[-1], p[pitch] - p[-pitch]);
             float2 at = clamp((float2)(x, y) + f, (float2)(-PAD), (float2)(width, height) + (float2)(PAD - 2));
             float a = p[0] - 128.0f, b = NAME(sample)(now, pitch, at) - 128.0f;
-            sum[BINS + 2] += sqrt(gx * gx + gy * gy);
-            sum[BINS + 3] += fabs(now[(y + PAD) * pitch + x + PAD] - p[0]);
-            sum[BINS + 4] += a;
-            sum[BINS + 5] += b;
-            sum[BINS + 6] += a * a;
-            sum[BINS + 7] += b * b;
-            sum[BINS + 8] += a * b;
-            float magnitude = sqrt(own.x * own.x + own.y * own.y);
+            rest[2] += sqrt(gradient.x * gradient.x + gradient.y * gradient.y);
+            rest[3] += fabs(now[(y + PAD) * pitch + x + PAD] - p[0]);
+            rest[4] += a;
+            rest[5] += b;
+            rest[6] += a * a;
+            rest[7] += b * b;
+            rest[8] += a * b;
+            NAME(count)(sum + BINS, rest + 1, f, gradient, NOISE_FLOOR);
             float2 target = (float2)(x, y) + carried;
-            bool leaves =
-                target.x < 0.0f || target.y < 0.0f || target.x > (float)(width - 1) || target.y > (float)(height - 1);
-            if (magnitude <= floor_pixels || leaves)
-                continue;
-            float along = (gx * own.x + gy * own.y) / magnitude;
-            float weight = along * along / (along * along + CONTRAST);
-            float amount = weight * (magnitude - floor_pixels);
-            sum[BINS] += amount;
-            sum[BINS + 1] += weight;
-            float direction = NAME(turn)(own.x, own.y) * (float)BINS;
-            int bin = min((int)direction, BINS - 1);
-            float next = (direction - (float)bin) * amount;
-            sum[bin] += amount - next;
-            sum[bin + 1 < BINS ? bin + 1 : 0] += next;
+            if (target.x >= 0.0f && target.y >= 0.0f && target.x <= (float)(width - 1) &&
+                target.y <= (float)(height - 1))
+                NAME(count)(sum, rest, f - carried, gradient, NOISE_FLOOR + NOISE_FACTOR * c.s7);
         }
     }
     global float *out = sums + ((size_t)tile_y * tiles_across + tile_x) * FEATURES;

@@ -213,11 +213,11 @@ static void eliminate(double a[6][7]) {
         a[i][6] /= a[i][i];
 }
 
-void reference_camera(float camera[8], const float *patches, int width, int height) {
+/* `steps` reweighted solutions, from the model in c[0..5] on; c[6] and c[7] become following and deviation. */
+static void refine_camera(double c[8], int steps, double deviation, const float *patches, int width, int height) {
     int columns = flow_grid(width), rows = flow_grid(height), longer = width > height ? width : height;
-    double c[6] = {0}, deviation = 4.0, share = 0.0, rms = 0.0;
-    for (int step = 0; step < 12; step++) {
-        double a[6][7] = {{0}}, following = 0.0, squares = 0.0;
+    for (int step = 0; step < steps; step++) {
+        double a[6][7] = {{0}}, following = 0.0, squares = 0.0, moved = 0.0;
         int samples = 0;
         for (int j = 1; j < rows - 1; j += 2)
             for (int i = 1; i < columns - 1; i += 2, samples++) {
@@ -240,7 +240,6 @@ void reference_camera(float camera[8], const float *patches, int width, int heig
                     a[k][6] += trust * basis[k % 3] * (t[k / 3][0] * (double)p[0] + t[k / 3][1] * (double)p[1]);
                 }
             }
-        double moved = 0.0;
         for (int k = 0; k < 6; k++)
             moved += c[k] * c[k] / (k % 3 ? 3.0 : 1.0);
         double rest = samples * (pow(1.0 + moved / (deviation * deviation), -2.0) + 0.01);
@@ -250,31 +249,46 @@ void reference_camera(float camera[8], const float *patches, int width, int heig
             eliminate(a);
         for (int k = 0; k < 6; k++)
             c[k] = a[k][6];
-        share = following / fmax(samples, 1);
-        rms = sqrt(squares / fmax(following, 1e-6));
+        c[6] = following / fmax(samples, 1);
+        c[7] = sqrt(squares / fmax(following, 1e-6));
         deviation = fmax(0.7 * deviation, 0.25);
     }
-    double carried = limit_real((share - 0.15) / 0.15, 0.0, 1.0);
-    carried *= carried * (3.0 - 2.0 * carried);
+}
+
+void reference_camera(float camera[8], const float *patches, int width, int height) {
+    double tracked[8] = {0}, fresh[8] = {0};
     for (int k = 0; k < 6; k++)
-        camera[k] = (float)(carried * c[k]);
-    camera[6] = (float)share;
-    camera[7] = (float)(carried * rms);
+        tracked[k] = (double)camera[k];
+    refine_camera(tracked, 6, 1.0, patches, width, height);
+    refine_camera(fresh, 12, 4.0, patches, width, height);
+    for (int k = 0; k < 8; k++)
+        camera[k] = (float)(fresh[6] > 1.25 * tracked[6] ? fresh[k] : tracked[k]);
 }
 
 /* ---- directogram ------------------------------------------------------------------------------------------------- */
 
+static void count(double *bins, double *total, double u, double v, double gx, double gy, double least) {
+    double magnitude = hypot(u, v);
+    if (magnitude <= least)
+        return;
+    double along = pow((gx * u + gy * v) / magnitude, 2.0), amount = along / (along + 16.0) * (magnitude - least);
+    double turn = atan2(v, u) / (2.0 * acos(-1.0)), direction = (turn < 0.0 ? turn + 1.0 : turn) * FLOW_BINS;
+    int bin = (int)direction % FLOW_BINS;
+    *total += amount;
+    bins[bin] += amount * (1.0 - (direction - floor(direction)));
+    bins[(bin + 1) % FLOW_BINS] += amount * (direction - floor(direction));
+}
+
 void reference_features(float *features, const flow_image *before, const flow_image *now, const float *flow,
                         const float camera[8]) {
     int width = before->width, height = before->height, longer = width > height ? width : height;
-    double sum[FLOW_SUMS] = {0}, threshold = 0.15 + 2.0 * (double)camera[7];
+    double sum[FLOW_SUMS] = {0};
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             double u = (double)flow[2 * (y * width + x)], v = (double)flow[2 * (y * width + x) + 1], gx, gy;
             double unit_x = (2.0 * x + 1.0 - width) / longer, unit_y = (2.0 * y + 1.0 - height) / longer;
             double carried_u = (double)camera[0] + (double)camera[1] * unit_x + (double)camera[2] * unit_y;
             double carried_v = (double)camera[3] + (double)camera[4] * unit_x + (double)camera[5] * unit_y;
-            double own_u = u - carried_u, own_v = v - carried_v;
             gradient(before, x, y, &gx, &gy);
             double a = (double)flow_image_at(before, x, y) - 128.0;
             double b = sample(now, limit_real(x + u, -P, width + P - 2), limit_real(y + v, -P, height + P - 2)) - 128.0;
@@ -282,18 +296,11 @@ void reference_features(float *features, const flow_image *before, const flow_im
                                a * b};
             for (int k = 0; k < 7; k++)
                 sum[FLOW_GRADIENT + k] += values[k];
-            double magnitude = hypot(own_u, own_v);
-            if (magnitude <= threshold || x + carried_u < 0.0 || x + carried_u > width - 1 || y + carried_v < 0.0 ||
-                y + carried_v > height - 1)
-                continue;
-            double along = pow((gx * own_u + gy * own_v) / magnitude, 2.0), trust = along / (along + 16.0);
-            double amount = trust * (magnitude - threshold), turn = atan2(own_v, own_u) / (2.0 * acos(-1.0));
-            double direction = (turn < 0.0 ? turn + 1.0 : turn) * FLOW_BINS;
-            int bin = (int)direction % FLOW_BINS;
-            sum[FLOW_MAGNITUDE] += amount;
-            sum[FLOW_AREA] += trust;
-            sum[bin] += amount * (1.0 - (direction - floor(direction)));
-            sum[(bin + 1) % FLOW_BINS] += amount * (direction - floor(direction));
+            count(sum + FLOW_SEEN, &sum[FLOW_SEEN_MAGNITUDE], u, v, gx, gy, 0.15);
+            if (x + carried_u >= 0.0 && x + carried_u <= width - 1 && y + carried_v >= 0.0 &&
+                y + carried_v <= height - 1)
+                count(sum + FLOW_OWN, &sum[FLOW_OWN_MAGNITUDE], u - carried_u, v - carried_v, gx, gy,
+                      0.15 + 2.0 * (double)camera[7]);
         }
     for (int k = 0; k < FLOW_SUMS; k++)
         features[k] = (float)(sum[k] / ((double)width * height));

@@ -24,6 +24,7 @@ double reference_patch_error(const flow_image *before, const flow_image *now, in
 void reference_search(float *patches, const flow_image *before, const flow_image *now, const float *coarse,
                       int coarse_width, int coarse_height);
 void reference_densify(float *flow, const flow_image *before, const flow_image *now, const float *patches);
+/* `camera` holds the motion before, then the new one. */
 void reference_camera(float camera[8], const float *patches, int width, int height);
 void reference_features(float *features, const flow_image *before, const flow_image *now, const float *flow,
                         const float camera[8]);

@@ -32,10 +32,12 @@ static motion motion_of(travel_function *travel, const void *user, const double 
             break;
         float *row = m.features + i * FLOW_FEATURES;
         for (int b = 0; b < FLOW_BINS; b++) {
-            row[b] = (float)(SIDE * (travel(times[i + 1], b, user) - travel(times[i], b, user)));
-            row[FLOW_MAGNITUDE] += row[b];
+            row[FLOW_OWN + b] = (float)(SIDE * (travel(times[i + 1], b, user) - travel(times[i], b, user)));
+            row[FLOW_SEEN + b] = row[FLOW_OWN + b];
+            row[FLOW_OWN_MAGNITUDE] += row[b];
         }
-        row[FLOW_DIFFERENCE] = 20.0f * row[FLOW_MAGNITUDE];
+        row[FLOW_SEEN_MAGNITUDE] = row[FLOW_OWN_MAGNITUDE];
+        row[FLOW_DIFFERENCE] = 20.0f * row[FLOW_SEEN_MAGNITUDE];
         row[FLOW_SUM_AA] = row[FLOW_SUM_BB] = row[FLOW_SUM_AB] = 2500.0f; /* both frames show the same */
     }
     m.duration = times[frames - 1] + (frames > 1 ? times[frames - 1] / (double)(frames - 1) : 0.04);
@@ -285,7 +287,8 @@ static void test_cut_is_masked(void **state) {
     float *row = m.features + 99 * FLOW_FEATURES; /* from 3.96 to 4.00 s */
     row[FLOW_SUM_AB] = 500.0f;
     for (int b = 0; b < FLOW_BINS; b++)
-        row[b] = 3.0f; /* what the search makes of two pictures that have nothing in common */
+        row[FLOW_OWN + b] = row[FLOW_SEEN + b] =
+            3.0f; /* what the search makes of two pictures that have nothing in common */
     rhythm r;
     assert_ok(watch_rhythm(&r, &m, NULL));
     assert_int_equal(r.cut_count, 1);

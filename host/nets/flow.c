@@ -53,20 +53,20 @@ static net *record(flow_net *f) {
         flow = flow_densify(n, level[l], patches, f->slot);
         leave(n);
     }
-    tensor camera = flow_camera(n, patches, f->height, f->width);
+    tensor camera = flow_camera(n, net_state(n, "camera", shape_1d(1, 1, 8), STORE_F32), patches, f->height, f->width);
     flow_features(n, features, level[0], flow, camera, f->row, f->slot);
     net_output(n, "flow", flow);
     return n;
 }
 
-/* The first frame is then compared with black instead of with whatever the memory holds. */
-static loris_status clear_levels(flow_net *f) {
+/* The first frame is then compared with black, and the camera at rest, instead of with whatever the memory holds. */
+static loris_status clear_states(flow_net *f) {
     shape shapes[MOST_LEVELS];
     int levels = level_shapes(shapes, f->width, f->height);
     float *zeros = calloc(shape_elements(shapes[0]), sizeof *zeros);
     if (!zeros)
         return fail_memory("the flow's pyramid");
-    loris_status status = LORIS_OK;
+    loris_status status = plan_write(f->plan, "camera", zeros, 8 * sizeof *zeros);
     for (int l = 0; l < levels && status == LORIS_OK; l++)
         status = plan_write(f->plan, level_name[l], zeros, shape_elements(shapes[l]) * sizeof *zeros);
     free(zeros);
@@ -84,7 +84,7 @@ loris_status flow_net_new(flow_net **out, compute *c, int width, int height, int
     loris_status status;
     size_t bytes;
     TRY_GOTO(plan_build(&f->plan, record(f)));
-    TRY_GOTO(clear_levels(f));
+    TRY_GOTO(clear_states(f));
     TRY_GOTO(plan_buffer(f->plan, "frames", &f->frames, &bytes));
     TRY_GOTO(plan_buffer(f->plan, "features", &f->features, &bytes));
     *out = f;

@@ -5,12 +5,14 @@
 /* One row of features per pair of frames, means over the pixels. Lengths in pixels of the analysed picture per frame.
  */
 enum {
-    FLOW_BINS = 36,             /* directions of 10 degrees; 0 = rightwards, then clockwise */
-    FLOW_MAGNITUDE = FLOW_BINS, /* sum of the bins */
-    FLOW_AREA,                  /* share of pixels that move by themselves */
-    FLOW_GRADIENT,              /* mean length of the luma gradient */
-    FLOW_DIFFERENCE,            /* mean absolute difference of the frames as they are */
-    FLOW_SUM_A,                 /* luma - 128 of the earlier frame, the warped later one, their squares and product */
+    FLOW_BINS = 36,                     /* directions of 10 degrees; 0 = rightwards, then clockwise */
+    FLOW_OWN = 0,                       /* bins of what moves by itself: without the camera's motion */
+    FLOW_SEEN = FLOW_BINS,              /* bins of all motion */
+    FLOW_OWN_MAGNITUDE = 2 * FLOW_BINS, /* sums of these bins */
+    FLOW_SEEN_MAGNITUDE,
+    FLOW_GRADIENT,   /* mean length of the luma gradient */
+    FLOW_DIFFERENCE, /* mean absolute difference of the frames as they are */
+    FLOW_SUM_A,      /* luma - 128 of the earlier frame, the warped later one, their squares and product */
     FLOW_SUM_B,
     FLOW_SUM_AA,
     FLOW_SUM_BB,

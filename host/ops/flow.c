@@ -7,17 +7,17 @@
 #define DAMPING "64.0f" /* added to the structure tensor: gradients of one grey level hold a patch where it is */
 #define SEARCH_STEPS 8
 #define SMALLEST_STEP "0.02f"
-#define CAMERA_STEPS 12
-#define FIRST_DEVIATION "4.0f" /* scale of the robust weights, from here ... */
+#define TRACKED_DEVIATION "1.0f" /* scale of the robust weights to begin with, for a motion known from before ... */
+#define TRACKED_STEPS 6
+#define FRESH_DEVIATION "4.0f" /* ... and for an unknown one */
+#define FRESH_STEPS 12
 #define SHRINK "0.7f"
-#define LAST_DEVIATION "0.25f" /* ... to here */
+#define LAST_DEVIATION "0.25f"
+#define CLEARLY_MORE "1.25f" /* so much more of the picture has to follow a fresh fit */
 #define TENSOR_CONTRAST "256.0f"
 #define MISMATCH "100.0f"    /* a mean squared error of this halves a patch's weight */
 #define SHIFT_RIDGE "0.005f" /* weight of staying at rest, of one patch per patch */
 #define SLOPE_RIDGE "0.025f"
-#define LEAST_CARRIED                                                                                                  \
-    "0.15f" /* part of the picture that has to follow a camera's motion for it to be believed at all, ... */
-#define FULLY_CARRIED "0.30f" /* ... and fully */
 #define GRADIENT_CONTRAST "16.0f"
 #define NOISE_FLOOR "0.15f"
 #define NOISE_FACTOR "2.0f"
@@ -226,44 +226,48 @@ tensor flow_densify(net *n, tensor level, tensor patches, int slot) {
 
 static loris_status lower_camera(lowering *l, const node *n) {
     const struct camera_parameters *p = node_parameters((node *)n);
-    shape grid = node_input_shape(n, 0);
-    launch_kernel(l, "flow_camera", "camera",
-                  "STRIDE=%d GROUP=%d STEPS=%d FIRST_DEVIATION=%s SHRINK=%s LAST_DEVIATION=%s CONTRAST=%s MISMATCH=%s "
-                  "SHIFT_RIDGE=%s SLOPE_RIDGE=%s LEAST_CARRIED=%s FULLY_CARRIED=%s",
-                  FLOW_STRIDE, CAMERA_GROUP, CAMERA_STEPS, FIRST_DEVIATION, SHRINK, LAST_DEVIATION, TENSOR_CONTRAST,
-                  MISMATCH, SHIFT_RIDGE, SLOPE_RIDGE, LEAST_CARRIED, FULLY_CARRIED);
+    shape grid = node_input_shape(n, 1);
+    launch_kernel(
+        l, "flow_camera", "camera",
+        "STRIDE=%d GROUP=%d TRACKED_STEPS=%d FRESH_STEPS=%d TRACKED_DEVIATION=%s FRESH_DEVIATION=%s SHRINK=%s "
+        "LAST_DEVIATION=%s CLEARLY_MORE=%s CONTRAST=%s MISMATCH=%s SHIFT_RIDGE=%s SLOPE_RIDGE=%s",
+        FLOW_STRIDE, CAMERA_GROUP, TRACKED_STEPS, FRESH_STEPS, TRACKED_DEVIATION, FRESH_DEVIATION, SHRINK,
+        LAST_DEVIATION, CLEARLY_MORE, TENSOR_CONTRAST, MISMATCH, SHIFT_RIDGE, SLOPE_RIDGE);
     output_argument(l);
-    input_argument(l, 0);
+    input_argument(l, 1);
     int_argument(l, p->width);
     int_argument(l, p->height);
     int_argument(l, grid.length);
     int_argument(l, grid.height);
     local_argument(l, CAMERA_TERMS * CAMERA_GROUP * sizeof(cl_float));
-    local_argument(l, 8 * sizeof(cl_float));
+    local_argument(l, 2 * 8 * sizeof(cl_float));
     launch_range(l, 1, (size_t[3]){CAMERA_GROUP, 1, 1}, (size_t[3]){CAMERA_GROUP, 1, 1}, -1);
     return lowering_status(l);
 }
 
 static const op camera_op = {.name = "flow_camera", .lower = lower_camera};
 
-tensor flow_camera(net *n, tensor patches, int height, int width) {
+tensor flow_camera(net *n, tensor camera, tensor patches, int height, int width) {
     if (net_failed(n))
         return (tensor){0};
     shape g = shape_of(n, patches);
     if (g.length != flow_grid(width) || g.height != flow_grid(height) || g.channels != FLOW_PATCH_CHANNELS)
         return wrong(n, "flow_camera", g, "the picture's patches");
+    if (shape_elements(shape_of(n, camera)) != 8)
+        return wrong(n, "flow_camera", shape_of(n, camera), "a camera's eight numbers");
     struct camera_parameters p = {width, height};
     double samples = (double)g.length * g.height / 4;
     node_request request = {.operation = &camera_op,
                             .label = "camera",
-                            .input = {patches},
-                            .inputs = 1,
+                            .input = {camera, patches},
+                            .inputs = 2,
                             .parameters = &p,
                             .parameter_size = sizeof p,
-                            .out = shape_2d(1, 1, 1, 8),
+                            .out = shape_of(n, camera),
                             .type = STORE_F32,
-                            .flop = 80 * samples * CAMERA_STEPS,
-                            .bytes = 32 * samples * CAMERA_STEPS};
+                            .writes = camera,
+                            .flop = 80 * samples * (TRACKED_STEPS + FRESH_STEPS),
+                            .bytes = 32 * samples * (TRACKED_STEPS + FRESH_STEPS)};
     return net_append(n, &request);
 }
 

@@ -3,8 +3,8 @@
  *
  * The method is dense inverse search (Kroeger et al., ECCV 2016) without its variational refinement: inverse
  * compositional patch alignment from coarse to fine, then a photometrically weighted average per pixel. Patches are
- * compared free of their mean, so that flicker is no motion. Camera motion is fitted robustly and removed before
- * directions are counted.
+ * compared free of their mean, so that flicker is no motion. Directions are counted as seen and without the
+ * camera's motion, which is fitted robustly.
  *
  * A pyramid level of a width x height image is a net_state of shape [2, height + 2 PAD, width + 2 PAD, 1]: the current
  * and the previous frame, which change places by the parameter `slot` (0, 1, 0, ...). All images are luma 0..255.
@@ -38,9 +38,10 @@ tensor flow_search(net *n, tensor level, tensor coarse_flow, int slot);
 /* patches [1,grid(h),grid(w),8] -> flow [1,h,w,2], (u, v) in pixels from the earlier to the later frame */
 tensor flow_densify(net *n, tensor level, tensor patches, int slot);
 
-/* patches of an h x w picture -> [1,1,1,8]: u = c0 + c1 X + c2 Y, v = c3 + c4 X + c5 Y with X, Y in -1..1 along the
- * longer side, from the centre; then FOLLOWING and DEVIATION. */
-tensor flow_camera(net *n, tensor patches, int height, int width);
+/* patches of an h x w picture -> the state `camera` [1,1,1,8], which holds the motion between the frames before (zeros
+ * to begin with): u = c0 + c1 X + c2 Y, v = c3 + c4 X + c5 Y with X, Y in -1..1 along the longer side, from the centre;
+ * then FOLLOWING and DEVIATION. */
+tensor flow_camera(net *n, tensor camera, tensor patches, int height, int width);
 
 /* Writes row `row` of the state `features` [1,1,rows,FLOW_FEATURES] and returns it. */
 tensor flow_features(net *n, tensor features, tensor level, tensor flow, tensor camera, int row, int slot);

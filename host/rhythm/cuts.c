@@ -15,27 +15,26 @@ static float likeness(const float *row) {
 }
 
 /* Two cuts so close together are a flash. */
-static void tell_flashes(const motion *m, bool *cut, bool *flash) {
+static void tell_flashes(const motion *m, pair_mark *marks) {
     static const double longest = 0.15;
     size_t pairs = m->frames - 1;
     for (size_t i = 0; i < pairs; i++) {
-        for (size_t j = i + 1; cut[i] && j < pairs && m->time[j + 1] - m->time[i + 1] < longest; j++) {
-            if (!cut[j])
+        for (size_t j = i + 1; marks[i].cut && j < pairs && m->time[j + 1] - m->time[i + 1] < longest; j++) {
+            if (!marks[j].cut)
                 continue;
             for (size_t k = i; k <= j; k++) {
-                cut[k] = false;
-                flash[k] = true;
+                marks[k].cut = false;
+                marks[k].flash = true;
             }
         }
     }
 }
 
-void motion_cuts(const motion *m, bool *cut, bool *flash) {
+void motion_cuts(const motion *m, pair_mark *marks) {
     static const float another = 0.6f; /* scene; within a shot pictures stay above 0.75 from frame to frame */
-    size_t pairs = m->frames - 1;
-    for (size_t i = 0; i < pairs; i++) {
-        cut[i] = likeness(m->features + i * FLOW_FEATURES) < another;
-        flash[i] = false;
+    for (size_t i = 0; i + 1 < m->frames; i++) {
+        marks[i].cut = likeness(m->features + i * FLOW_FEATURES) < another;
+        marks[i].flash = false;
     }
-    tell_flashes(m, cut, flash);
+    tell_flashes(m, marks);
 }

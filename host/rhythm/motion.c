@@ -24,7 +24,7 @@ void motion_grid_free(motion_grid *g) {
 
 typedef struct interval {
     double start, end;
-    const float *row; /* its motion, NULL = none known */
+    const float *row; /* [FLOW_BINS] its motion, NULL = none known */
     bool cut;
 } interval;
 
@@ -56,16 +56,16 @@ static size_t count_repeats(const motion *m, size_t first) {
     return 0;
 }
 
-static size_t list_intervals(interval *list, const motion *m, const bool *cut, const bool *flash) {
+static size_t list_intervals(interval *list, const motion *m, const pair_mark *marks) {
     size_t count = 0, pairs = m->frames - 1, rest = 0; /* intervals of rest before this one */
     for (size_t i = 0; i < pairs; i++) {
         interval *v = &list[count++];
         v->start = m->time[i];
         i += count_repeats(m, i);
         v->end = m->time[i + 1];
-        v->cut = cut[i] || flash[i];
-        v->row = v->cut ? NULL : row_of(m, i);
-        if (v->row && v->row[FLOW_DIFFERENCE] <= SAME) {
+        v->cut = marks[i].cut || marks[i].flash;
+        v->row = v->cut ? NULL : row_of(m, i) + (marks[i].camera ? FLOW_OWN : FLOW_SEEN);
+        if (v->row && row_of(m, i)[FLOW_DIFFERENCE] <= SAME) {
             rest++;
             continue;
         }
@@ -140,14 +140,14 @@ static void average_over(motion_grid *g, const interval *list, size_t count, dou
     }
 }
 
-loris_status motion_grid_make(motion_grid *g, const motion *m, const bool *cut, const bool *flash) {
+loris_status motion_grid_make(motion_grid *g, const motion *m, const pair_mark *marks) {
     *g = (motion_grid){0};
     if (m->frames < 2)
         return LORIS_OK;
     interval *list = malloc((m->frames - 1) * sizeof *list);
     if (!list)
         return fail_memory("the motion's grid");
-    size_t count = list_intervals(list, m, cut, flash);
+    size_t count = list_intervals(list, m, marks);
     g->step = choose_step(list, count);
     g->cells = (size_t)fmax(1.0, floor(m->time[m->frames - 1] / g->step + 0.5));
     g->direction = calloc(g->cells * FLOW_BINS, sizeof *g->direction);

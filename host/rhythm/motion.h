@@ -19,10 +19,21 @@ typedef struct motion {
 
 void motion_free(motion *m); /* frees the arrays and zeroes; NULL is allowed */
 
-/* cut[i] of [frames - 1]: does a new shot begin with frame i + 1? A cut is a pair of frames that does not correlate
- * even after the flow has warped one onto the other. A flash (there and back within 0.15 s) is marked too, as it hides
- * what moves, but flash[i] tells it apart. Both arrays are the caller's. */
-void motion_cuts(const motion *m, bool *cut, bool *flash);
+/* What is known about a pair of frames as a whole. */
+typedef struct pair_mark {
+    bool cut;    /* a new shot begins with the later frame */
+    bool flash;  /* one of the two lights up: nothing can be said of motion */
+    bool camera; /* the camera moves: what moves by itself counts, else all that is seen to move */
+} pair_mark;
+
+/* Marks cuts: pairs that do not correlate even after the flow has warped one frame onto the other. Two such pairs
+ * within 0.15 s are a flash, there and back. `marks` is [frames - 1]. */
+void motion_cuts(const motion *m, pair_mark *marks);
+
+/* Decides for each shot whether the camera moves; needs the cuts. In a picture full of contrast the fitted camera
+ * motion is right, be it none. Before plain ground it may be what the figures do. There the camera moves if taking its
+ * motion off leaves nearly nothing at many times, as when figures rest. */
+loris_status motion_camera(const motion *m, pair_mark *marks);
 
 /* Motion on an even grid, whatever the frame rate does: cell k covers step * k .. step * (k + 1), boundary k lies
  * between cells k - 1 and k. Motion is in lengths of the picture's longer side a second, averaged over the picture's
@@ -37,7 +48,7 @@ typedef struct motion_grid {
 
 /* Repeated frames (a film's pull-down, a screen recording) are taken for what they are: the next frame's motion is
  * spread over them. */
-loris_status motion_grid_make(motion_grid *g, const motion *m, const bool *cut, const bool *flash);
+loris_status motion_grid_make(motion_grid *g, const motion *m, const pair_mark *marks);
 void motion_grid_free(motion_grid *g);
 
 #endif

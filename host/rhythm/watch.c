@@ -131,12 +131,12 @@ done:
 
 /* ---- from motion to rhythm --------------------------------------------------------------------------------------- */
 
-static loris_status take_cuts(rhythm *r, const motion *m, const bool *cut) {
+static loris_status take_cuts(rhythm *r, const motion *m, const pair_mark *marks) {
     r->cuts = malloc(m->frames * sizeof *r->cuts);
     if (!r->cuts)
         return fail_memory("the cuts");
     for (size_t i = 0; i + 1 < m->frames; i++)
-        if (cut[i])
+        if (marks[i].cut)
             r->cuts[r->cut_count++] = m->time[i + 1];
     return LORIS_OK;
 }
@@ -147,20 +147,20 @@ loris_status watch_rhythm(rhythm *out, const motion *m, flux *curves) {
         *curves = (flux){0};
     motion_grid grid = {0};
     loris_status status;
-    bool *cut = calloc(m->frames, sizeof *cut), *flash = calloc(m->frames, sizeof *flash);
-    if (!cut || !flash) {
+    pair_mark *marks = calloc(m->frames, sizeof *marks);
+    if (!marks) {
         status = fail_memory("the cuts");
         goto done;
     }
-    motion_cuts(m, cut, flash);
-    TRY_GOTO(take_cuts(out, m, cut));
-    TRY_GOTO(motion_grid_make(&grid, m, cut, flash));
+    motion_cuts(m, marks);
+    TRY_GOTO(motion_camera(m, marks));
+    TRY_GOTO(take_cuts(out, m, marks));
+    TRY_GOTO(motion_grid_make(&grid, m, marks));
     TRY_GOTO(events_find(&out->events, &out->event_count, &grid, curves));
     TRY_GOTO(energy_find(out, &grid));
     TRY_GOTO(tempo_find(out));
 done:
-    free(cut);
-    free(flash);
+    free(marks);
     motion_grid_free(&grid);
     if (status != LORIS_OK) {
         rhythm_free(out);
