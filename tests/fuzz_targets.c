@@ -24,32 +24,6 @@ static const char *check_failure(loris_status status) {
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void write_value(json_writer *w, const json *value) {
-    bool object = value->type == JSON_OBJECT;
-    switch (value->type) {
-    case JSON_NULL:
-        json_null(w, value->key);
-        break;
-    case JSON_FALSE:
-    case JSON_TRUE:
-        json_bool(w, value->key, value->type == JSON_TRUE);
-        break;
-    case JSON_NUMBER:
-        json_number(w, value->key, value->number);
-        break;
-    case JSON_STRING:
-        json_string(w, value->key, value->string);
-        break;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        json_open(w, value->key, object ? '{' : '[');
-        for (size_t i = 0; i < value->count; i++)
-            write_value(w, &value->item[i]);
-        json_close(w, object ? '}' : ']');
-        break;
-    }
-}
-
 static bool same_value(const json *a, const json *b) {
     if (a->type != b->type || !a->key != !b->key || (a->key && strcmp(a->key, b->key) != 0))
         return false;
@@ -69,7 +43,7 @@ static bool same_value(const json *a, const json *b) {
 static const char *check_round_trip(arena *a, const json *root, int indent) {
     json_writer w;
     json_begin(&w, indent);
-    write_value(&w, root);
+    json_value(&w, NULL, root);
     const json *again = NULL;
     bool read = !text_failed(&w.out) && json_parse(&again, a, w.out.data, w.out.length, "written") == LORIS_OK;
     text_free(&w.out);

@@ -76,6 +76,14 @@ void file_map_close(file_map *map) {
     *map = (file_map){0};
 }
 
+void file_map_release(const void *data, size_t bytes) {
+    if (bytes == 0)
+        return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data / page * page;
+    /* Pages shared with what lies beside are fetched again if needed. A refusal costs memory, nothing else. */
+    (void)madvise((void *)begin, (uintptr_t)data + bytes - begin, MADV_DONTNEED);
+}
+
 /* Reads to the end of the file, whatever its size was said to be: pipes and /proc say 0. */
 static loris_status read_all(int fd, const char *path, size_t limit, size_t expected, char **data, size_t *size) {
     size_t capacity = (expected < limit ? expected : limit) + 2; /* one byte to notice the end, one for the NUL */

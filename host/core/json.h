@@ -68,5 +68,6 @@ void json_float(json_writer *w, const char *key, float value);
 void json_integer(json_writer *w, const char *key, long long value);
 void json_bool(json_writer *w, const char *key, bool value);
 void json_null(json_writer *w, const char *key);
+void json_value(json_writer *w, const char *key, const json *value); /* a tree that was read, with all below it */
 
 #endif

@@ -145,3 +145,29 @@ void json_null(json_writer *w, const char *key) {
     begin_value(w, key, false);
     text_append(&w->out, "null", 4);
 }
+
+void json_value(json_writer *w, const char *key, const json *value) {
+    bool object = value->type == JSON_OBJECT;
+    switch (value->type) {
+    case JSON_NULL:
+        json_null(w, key);
+        break;
+    case JSON_FALSE:
+    case JSON_TRUE:
+        json_bool(w, key, value->type == JSON_TRUE);
+        break;
+    case JSON_NUMBER:
+        json_number(w, key, value->number);
+        break;
+    case JSON_STRING:
+        json_string(w, key, value->string);
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT: /* no deeper than the reader's own limit, which is the writer's */
+        json_open(w, key, object ? '{' : '[');
+        for (size_t i = 0; i < value->count; i++)
+            json_value(w, value->item[i].key, &value->item[i]);
+        json_close(w, object ? '}' : ']');
+        break;
+    }
+}

@@ -85,6 +85,50 @@ bool number_to_f32(float *out, const void *in, number_type type, size_t count) {
     }
 }
 
+/* binary32 to binary16. A normal result drops 13 bits of the mantissa, rounded by adding just under half of the last
+ * place kept (exactly half where that place is odd); a carry moves on into the exponent as it should. For a subnormal
+ * result the sum with 1/2, whose last place is 2^-24 as theirs is, lets the adder round. */
+static void narrow_f16(uint8_t *restrict out, const float *restrict in, size_t count) {
+    const uint32_t half = 126u << 23; /* 0.5 as f32 */
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of_float(in[i]), magnitude = bits & 0x7fffffffu;
+        uint32_t normal = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1)) >> 13;
+        uint32_t subnormal = bits_of_float(float_of_bits(magnitude) + float_of_bits(half)) - half;
+        uint32_t narrow = magnitude < (113u << 23) ? subnormal : normal;
+        narrow = magnitude >= 0x477ff000u ? 0x7c00u : narrow; /* from 65520 on, the nearest is infinity */
+        narrow = magnitude > 0x7f800000u ? 0x7e00u : narrow;
+        uint16_t value = (uint16_t)(narrow | (bits >> 16 & 0x8000u));
+        memcpy(out + 2 * i, &value, sizeof value);
+    }
+}
+
+static void narrow_bf16(uint8_t *restrict out, const float *restrict in, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of_float(in[i]);
+        uint32_t narrow = (bits + 0x7fffu + ((bits >> 16) & 1)) >> 16;
+        narrow = (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16 & 0x8000u) | 0x7fc0u : narrow;
+        uint16_t value = (uint16_t)narrow;
+        memcpy(out + 2 * i, &value, sizeof value);
+    }
+}
+
+bool number_from_f32(void *out, number_type type, const float *in, size_t count) {
+    switch (type) {
+    case TYPE_F32:
+        if (count)
+            memcpy(out, in, count * sizeof *in);
+        return true;
+    case TYPE_F16:
+        narrow_f16(out, in, count);
+        return true;
+    case TYPE_BF16:
+        narrow_bf16(out, in, count);
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool shape_count(const int64_t *dim, int rank, size_t limit, size_t *count) {
     bool empty = false;
     for (int i = 0; i < rank; i++) {

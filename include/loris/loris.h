@@ -154,6 +154,48 @@ typedef struct loris_report {
 LORIS_API loris_status loris_soundtrack(loris_engine *engine, const loris_settings *settings, const char *video,
                                         const char *output, loris_report *report);
 
+/* ---- model files ----------------------------------------------------------------------------------------------------------- */
+
+typedef enum loris_dtype { LORIS_DTYPE_KEEP, LORIS_DTYPE_F32, LORIS_DTYPE_F16, LORIS_DTYPE_BF16 } loris_dtype;
+
+typedef struct loris_convert_settings {
+    loris_dtype dtype;  /* of matrices and kernels; vectors stay as they are beside f16 and bf16 */
+    const char *config; /* JSON with what tensors do not tell (attention_heads, resnet_groups); NULL = what the input carries */
+    loris_progress_function *progress; /* stage "convert"; NULL = none */
+    void *progress_user;
+} loris_convert_settings;
+
+LORIS_API void loris_convert_defaults(loris_convert_settings *settings);
+
+typedef struct loris_convert_report {
+    size_t tensors, repeated; /* written; left out because they repeat another */
+    uint64_t parameters, bytes_in, bytes_out;
+    double seconds;
+} loris_convert_report;
+
+/* Turns a LORIS or audio-diffusion-pytorch checkpoint (PyTorch's zip or legacy format, or safetensors) into a model file. No
+ * code in the checkpoint is run. The file appears complete or not at all. `settings` and `report` may be NULL.
+ * LORIS_ERROR_INPUT names the tensor or byte: damaged, missing, unexpected, contradictory, not finite. */
+LORIS_API loris_status loris_convert(const char *input, const char *output, const loris_convert_settings *settings,
+                                     loris_convert_report *report);
+
+/* What a model file or checkpoint is. */
+typedef struct loris_model_info {
+    char container[24]; /* "safetensors", "PyTorch zip", "PyTorch legacy" */
+    char kind[24];      /* "loris", "loris-genre", "bands", "upsampler", "conditional", "unconditional" */
+    char name[64];      /* "" = unnamed */
+    char dtypes[64];    /* "f32", or the most frequent first: "f16, f32" */
+    size_t tensors, repeated;
+    uint64_t parameters, bytes; /* bytes: of the file */
+    int hop;                    /* samples or frames per innermost position: lengths are multiples of it */
+    int window;                 /* samples or frames it was trained on, where recorded; else 0 */
+    char *json;                 /* all of this, the hyper-parameters and every tensor; free with loris_free() */
+} loris_model_info;
+
+/* `path`: a file loris_convert() reads or writes. `config` as in loris_convert_settings. Reads no weights but those that
+ * stand in the file twice. */
+LORIS_API loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info);
+
 /* ---- verification ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct loris_quantity {
