@@ -71,24 +71,55 @@ static void gradient(const flow_image *image, int x, int y, double *gx, double *
 
 /* ---- search ------------------------------------------------------------------------------------------------------ */
 
+/* A patch of the frame before: values, and gradients free of its mean. */
+typedef struct patch_values {
+    double value[N], gx[N], gy[N], mean, power; /* power: sum of squares free of the mean, with the gain's ridge */
+} patch_values;
+
+static patch_values read_patch(const flow_image *image, int left, int top) {
+    patch_values p = {.power = 1600.0};
+    double mean_x = 0.0, mean_y = 0.0;
+    for (int k = 0; k < N; k++) {
+        int x = left + k % FLOW_PATCH, y = top + k / FLOW_PATCH;
+        p.value[k] = (double)flow_image_at(image, x, y);
+        gradient(image, x, y, &p.gx[k], &p.gy[k]);
+        p.mean += p.value[k] / N;
+        mean_x += p.gx[k] / N;
+        mean_y += p.gy[k] / N;
+    }
+    for (int k = 0; k < N; k++) {
+        p.gx[k] -= mean_x;
+        p.gy[k] -= mean_y;
+        p.power += (p.value[k] - p.mean) * (p.value[k] - p.mean);
+    }
+    return p;
+}
+
+/* sum of a b over the patch, without what the patch's contrast explains of it */
+static double product(const patch_values *p, const double *a, const double *b) {
+    double ab = 0.0, av = 0.0, bv = 0.0;
+    for (int k = 0; k < N; k++) {
+        ab += a[k] * b[k];
+        av += a[k] * (p->value[k] - p->mean);
+        bv += b[k] * (p->value[k] - p->mean);
+    }
+    return ab - av * bv / p->power;
+}
+
 typedef struct patch_fit {
-    double error, shift, x, y; /* sum of squares free of the mean, mean, products with the mean-free gradients */
+    double error, shift, x, y; /* sum of squares, mean, products with the gradients */
 } patch_fit;
 
 static patch_fit compare(const flow_image *before, const flow_image *now, int left, int top, double u, double v) {
-    double sum = 0.0, squares = 0.0, sx = 0.0, sy = 0.0, mean_x = 0.0, mean_y = 0.0;
-    for (int y = top; y < top + FLOW_PATCH; y++)
-        for (int x = left; x < left + FLOW_PATCH; x++) {
-            double gx, gy, r = sample(now, x + u, y + v) - (double)flow_image_at(before, x, y);
-            gradient(before, x, y, &gx, &gy);
-            sum += r;
-            squares += r * r;
-            sx += gx * r;
-            sy += gy * r;
-            mean_x += gx / N;
-            mean_y += gy / N;
-        }
-    return (patch_fit){squares - sum * sum / N, sum / N, sx - mean_x * sum, sy - mean_y * sum};
+    patch_values p = read_patch(before, left, top);
+    double r[N], mean = 0.0;
+    for (int k = 0; k < N; k++) {
+        r[k] = sample(now, left + k % FLOW_PATCH + u, top + k / FLOW_PATCH + v) - p.value[k];
+        mean += r[k] / N;
+    }
+    for (int k = 0; k < N; k++)
+        r[k] -= mean;
+    return (patch_fit){product(&p, r, r), mean, product(&p, p.gx, r), product(&p, p.gy, r)};
 }
 
 double reference_patch_error(const flow_image *before, const flow_image *now, int i, int j, double u, double v) {
@@ -96,21 +127,10 @@ double reference_patch_error(const flow_image *before, const flow_image *now, in
 }
 
 static void structure(const flow_image *image, int left, int top, double *xx, double *xy, double *yy) {
-    double sx = 0.0, sy = 0.0;
-    *xx = *xy = *yy = 0.0;
-    for (int y = top; y < top + FLOW_PATCH; y++)
-        for (int x = left; x < left + FLOW_PATCH; x++) {
-            double gx, gy;
-            gradient(image, x, y, &gx, &gy);
-            *xx += gx * gx;
-            *xy += gx * gy;
-            *yy += gy * gy;
-            sx += gx;
-            sy += gy;
-        }
-    *xx -= sx * sx / N;
-    *xy -= sx * sy / N;
-    *yy -= sy * sy / N;
+    patch_values p = read_patch(image, left, top);
+    *xx = product(&p, p.gx, p.gx);
+    *xy = product(&p, p.gx, p.gy);
+    *yy = product(&p, p.gy, p.gy);
 }
 
 static void search_patch(float out[8], const flow_image *before, const flow_image *now, int left, int top, double u0,

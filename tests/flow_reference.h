@@ -17,7 +17,7 @@ float flow_image_at(const flow_image *image, int x, int y);
 void reference_base(flow_image *out, const uint8_t *frame);
 void reference_down(flow_image *out, const flow_image *fine);
 
-/* The mean squared error, free of the mean, of patch (i, j) of `before` moved by (u, v) in `now`. */
+/* The mean squared error, free of brightness and contrast, of patch (i, j) of `before` moved by (u, v) in `now`. */
 double reference_patch_error(const flow_image *before, const flow_image *now, int i, int j, double u, double v);
 
 /* patches [grid][grid][8]; coarse [coarse_height][coarse_width][2], or NULL */

@@ -4,7 +4,8 @@
 #include "plan/lower.h"
 
 /* Constants of the method, all in grey levels of 255 and pixels of the level at hand. */
-#define DAMPING "64.0f" /* added to the structure tensor: gradients of one grey level hold a patch where it is */
+#define DAMPING "64.0f"      /* added to the structure tensor: gradients of one grey level hold a patch where it is */
+#define GAIN_RIDGE "1600.0f" /* grain of 2 grey levels, contrast known to 5 % before looking: (2 / 0.05)^2 */
 #define SEARCH_STEPS 8
 #define SMALLEST_STEP "0.02f"
 #define TRACKED_DEVIATION "1.0f" /* scale of the robust weights to begin with, for a motion known from before ... */
@@ -141,8 +142,9 @@ static loris_status lower_search(lowering *l, const node *n) {
     shape level = node_input_shape(n, 0), grid = node_out_shape(n);
     bool coarsest = node_inputs(n) == 1;
     shape coarse = coarsest ? (shape){0} : node_input_shape(n, 1);
-    launch_kernel(l, "flow_search", "search", "PAD=%d PATCH=%d STRIDE=%d STEPS=%d DAMPING=%s SMALLEST_STEP=%s",
-                  FLOW_PAD, FLOW_PATCH, FLOW_STRIDE, SEARCH_STEPS, DAMPING, SMALLEST_STEP);
+    launch_kernel(l, "flow_search", "search",
+                  "PAD=%d PATCH=%d STRIDE=%d STEPS=%d DAMPING=%s GAIN_RIDGE=%s SMALLEST_STEP=%s", FLOW_PAD, FLOW_PATCH,
+                  FLOW_STRIDE, SEARCH_STEPS, DAMPING, GAIN_RIDGE, SMALLEST_STEP);
     output_argument(l);
     input_argument(l, 0);
     input_argument(l, coarsest ? 0 : 1); /* not read when the width is 0 */
@@ -176,7 +178,7 @@ tensor flow_search(net *n, tensor level, tensor coarse_flow, int slot) {
                             .parameter_size = sizeof p,
                             .out = out,
                             .type = STORE_F32,
-                            .flop = patches * pixels * (14 + 14 * (SEARCH_STEPS + 2)),
+                            .flop = patches * pixels * (30 + 17 * (SEARCH_STEPS + 2)),
                             .bytes = patches * pixels * 8};
     return net_append(n, &request);
 }
