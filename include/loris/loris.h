@@ -69,6 +69,10 @@ LORIS_API void loris_set_log(loris_log_function *function, void *user);
 LORIS_API void loris_cancel(void);
 LORIS_API void loris_resume(void);
 
+/* Removes the temporary files of all outputs being written, for a program that is about to call _exit() because waiting for
+ * LORIS_CANCELLED takes too long. From any thread, async-signal-safe. Those outputs then fail; call nothing else. */
+LORIS_API void loris_discard_outputs(void);
+
 /* Frees what this library allocated for the caller. NULL is allowed. */
 LORIS_API void loris_free(void *memory);
 
@@ -122,7 +126,7 @@ typedef struct loris_settings {
     const char *sampler;    /* "adpm2", "aeuler", "heun", "dpmpp2m"; NULL = the model's own */
     double guidance;        /* classifier-free guidance scale, 1 = none; negative = the model's own */
     const char *style;      /* "auto", "house", "hiphop", "pop", "funk", "rock", "jazz", "latin", "ambient", "orchestral", "free" */
-    double bpm;             /* LORIS_BPM_AUTO, LORIS_BPM_FREE, or 20..300 */
+    double bpm;             /* LORIS_BPM_AUTO, LORIS_BPM_FREE, or 30..300 */
     bool score;             /* false: the network follows the rhythm alone, without the composed score */
     double keep_audio;      /* gain (0..4) at which the original sound is mixed in; 0 = not */
     bool duck;              /* lower the music under speech of the original */

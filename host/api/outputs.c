@@ -1,0 +1,5 @@
+#include "core/file.h"
+
+void loris_discard_outputs(void) {
+    output_discard_all();
+}

@@ -1,0 +1,196 @@
+/* What the program's files share. The program knows the public header alone: it is linked with the shared library,
+ * which shows nothing else. */
+#ifndef LORIS_TOOLS_CLI_H
+#define LORIS_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "loris/loris.h"
+
+#define PROGRAM "loris-cl"
+
+#if defined(__GNUC__)
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define PRINTF_LIKE(text, first)
+#endif
+
+/* ---- exit statuses ----------------------------------------------------------------------------------------------- */
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAULT = 1,
+    EXIT_USAGE = 2,
+    EXIT_INPUT = 3,
+    EXIT_DEVICE = 4,
+    EXIT_OUTPUT = 5,
+    EXIT_INTERRUPTED = 130
+};
+
+typedef struct exit_meaning {
+    int status;
+    const char *meaning;
+} exit_meaning;
+
+extern const exit_meaning exit_meanings[]; /* ended by meaning NULL; for help and the manual page */
+
+/* ---- commands and their options: tables from which parsing, help, manual page and completion all follow ---------- */
+
+typedef enum option_kind {
+    OPTION_END = 0, /* ends a table */
+    OPTION_HEADING, /* no option: starts a group, titled `help` */
+    OPTION_HELP,    /* prints the help and ends */
+    OPTION_VERSION, /* prints the version and ends */
+    OPTION_FLAG,    /* bool, without a value */
+    OPTION_WORD,    /* const char *: one of `words` */
+    OPTION_SWITCH,  /* bool: the value of one of `words` */
+    OPTION_ENUM,    /* int or enum: the value of one of `words` */
+    OPTION_TEXT,    /* const char * */
+    OPTION_FILE,    /* const char *, completed as a file's name */
+    OPTION_FOLDER,  /* const char *, completed as a folder's name */
+    OPTION_INTEGER, /* int in low..high */
+    OPTION_SEED,    /* uint64_t */
+    OPTION_NUMBER   /* double in low..high, or the value of one of `words` */
+} option_kind;
+
+typedef struct option_word {
+    const char *name;
+    double value;
+} option_word;
+
+typedef struct option {
+    option_kind kind;
+    char letter;          /* 0 = none */
+    const char *name;     /* without dashes */
+    const char *argument; /* "FILE"; NULL when the option takes no value */
+    size_t field;         /* offset in the command's arguments */
+    double low, high;
+    const option_word *words;      /* ended by name NULL */
+    bool hidden;                   /* from help, manual page and completion */
+    const char *help;              /* one clause, for completion too */
+    const char *detail, *fallback; /* what else there is to say; the default; NULL = nothing */
+} option;
+
+typedef struct command {
+    const char *name, *summary;
+    const char *description; /* paragraphs, separated by empty lines */
+    const option *options;
+    struct {
+        const char *name; /* "VIDEO"; NULL = the command takes none */
+        bool required;
+        option_kind kind; /* OPTION_FILE, OPTION_FOLDER; OPTION_WORD = a command's name */
+    } operand;
+    int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
+} command;
+
+extern const command command_run, command_devices, command_verify, command_version, command_help;
+extern const command *const commands[]; /* command_run first; ended by NULL */
+
+const command *command_named(const char *name); /* or NULL */
+
+/* Options that several commands have; `type` is that of the command's arguments. */
+#define OPTION_DEVICE(type)                                                                                            \
+    {                                                                                                                  \
+        .kind = OPTION_TEXT, .letter = 'd', .name = "device", .argument = "N|NAME",                                    \
+        .field = offsetof(type, engine.device), .help = "the OpenCL device, by number or a part of its name",          \
+        .fallback = "the best GPU, else the CPU"                                                                       \
+    }
+#define OPTION_BACKEND(type)                                                                                           \
+    {                                                                                                                  \
+        .kind = OPTION_ENUM, .name = "backend", .argument = "NAME", .field = offsetof(type, engine.backend),           \
+        .words = backend_words, .help = "who computes matrix products", .detail = "own are the program's kernels",     \
+        .fallback = "auto, what suits the device"                                                                      \
+    }
+#define OPTION_KERNELS(type)                                                                                           \
+    {                                                                                                                  \
+        .kind = OPTION_FOLDER, .name = "kernels-dir", .argument = "DIR", .field = offsetof(type, engine.kernels_dir),  \
+        .help = "take kernels from this folder", .detail = "each .cl file replaces the built-in one of its name"       \
+    }
+#define OPTION_MODEL(type)                                                                                             \
+    {                                                                                                                  \
+        .kind = OPTION_FILE, .name = "model", .argument = "NAME|FILE", .field = offsetof(type, model),                 \
+        .help = "the network", .detail = "an installed model's name, a .safetensors file or its folder",               \
+        .fallback = DEFAULT_MODEL                                                                                      \
+    }
+#define OPTION_QUIET(type)                                                                                             \
+    { .kind = OPTION_FLAG, .letter = 'q', .name = "quiet", .field = offsetof(type, quiet), .help = "print errors only" }
+#define OPTION_VERBOSE(type)                                                                                           \
+    {                                                                                                                  \
+        .kind = OPTION_FLAG, .letter = 'v', .name = "verbose", .field = offsetof(type, verbose),                       \
+        .help = "tell on standard error what is done", .detail = "device, planned memory, time of each stage"          \
+    }
+#define OPTION_JSON(type, printed)                                                                                     \
+    { .kind = OPTION_FLAG, .name = "json", .field = offsetof(type, json), .help = "print " printed " as JSON" }
+#define OPTIONS_STANDARD                                                                                               \
+    {.kind = OPTION_HELP, .letter = 'h', .name = "help", .help = "print this help"},                                   \
+        {.kind = OPTION_VERSION, .name = "version", .help = "print the version"}, {                                    \
+        .kind = OPTION_END                                                                                             \
+    }
+
+extern const option_word backend_words[];
+
+/* Reads `argv` into the fields of `arguments`, which holds the defaults, and *operand (may be NULL for a command
+ * without one; NULL when not given). False: the command is not to run, and *status is the program's exit status:
+ * something was wrong and has been said, or the help or version was asked for. */
+bool parse_options(const command *c, int argc, char **argv, void *arguments, const char **operand, int *status);
+
+/* Which of `candidates` (ended by NULL) was most likely meant by `word`; NULL when none is near. */
+const char *suggest(const char *word, const char *const *candidates);
+
+/* ---- help, manual page, completion: all printed to standard output ----------------------------------------------- */
+
+void print_help(const command *c);
+void print_manual(void);
+void print_completion(const char *shell); /* "bash", "zsh" or "fish" */
+
+bool is_option(const option *o); /* not a heading */
+bool is_shown(const option *o);  /* in help, manual page and completion */
+bool takes_value(const option *o);
+
+/* All that is to be said about an option, without a full stop: "help: words or range; detail (default: fallback)" */
+enum { OPTION_TEXT_MAX = 1024 };
+void describe_option(const option *o, char text[OPTION_TEXT_MAX]);
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+/* Prints "loris-cl: message; hint" as one line on standard error (no hint: NULL or "") and returns `status`. */
+int complain(int status, const char *hint, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* As complain(), with the library's last message and hint; returns the exit status for `status`. */
+int complain_library(loris_status status);
+
+/* Which of the library's messages go to standard error: warnings, with `verbose` all, with `quiet` none. */
+void show_messages(bool quiet, bool verbose);
+
+/* Flushes standard output. Returns `status`, or EXIT_OUTPUT when what was printed could not be written. */
+int finish_output(int status);
+
+/* Replaces control characters, so that no file's name can move the terminal's cursor. */
+void make_printable(char *text);
+
+void print_json_string(const char *text);
+void print_json_number(double value); /* null when not finite */
+
+/* ---- progress on standard error ---------------------------------------------------------------------------------- */
+
+/* On a terminal one line that is redrawn and erased at the end; elsewhere, and with `verbose`, a line per finished
+ * stage. */
+void progress_begin(bool quiet, bool verbose);
+void progress_update(void *user, const char *stage, double done, double total); /* a loris_progress_function */
+void progress_hide(void); /* before other output to the terminal */
+void progress_end(bool completed);
+
+/* ---- models
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+#define DEFAULT_MODEL "base"
+
+/* The file or folder meant by `name`: a path, or a model's name in one of the folders of models; free() it. NULL: there
+ * is none; then, unless `optional`, it has been said. */
+char *find_model(const char *name, bool optional);
+
+#endif

@@ -1,0 +1,74 @@
+/* loris-cl: watches a video and composes its soundtrack. Finds the command and handles signals. */
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+const command *const commands[] = {&command_run,     &command_devices, &command_verify,
+                                   &command_version, &command_help,    NULL};
+
+const exit_meaning exit_meanings[] = {
+    {EXIT_DONE, "done"},
+    {EXIT_FAULT, "a verification found wrong values, memory ran out, or the program has a fault"},
+    {EXIT_USAGE, "an option or argument is wrong"},
+    {EXIT_INPUT, "a video, model or other input cannot be used"},
+    {EXIT_DEVICE, "there is no such OpenCL device, or it failed"},
+    {EXIT_OUTPUT, "an output cannot be written"},
+    {EXIT_INTERRUPTED, "interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP"},
+    {0, NULL}};
+
+const option_word backend_words[] = {
+    {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST}, {NULL, 0}};
+
+const command *command_named(const char *name) {
+    for (const command *const *c = commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0)
+            return *c;
+    return NULL;
+}
+
+/* The first signal asks the library to stop; whoever sends a second one does not want to wait for that. */
+static void *await_signals(void *set) {
+    int number;
+    for (int count = 1; sigwait(set, &number) == 0; count++) {
+        loris_cancel();
+        if (count > 1) {
+            loris_discard_outputs();
+            _exit(EXIT_INTERRUPTED);
+        }
+    }
+    return NULL;
+}
+
+/* A thread waits for signals that are blocked everywhere else. Handlers would not do: the compilers in OpenCL drivers
+ * install their own (LLVM's lib/Support/Unix/Signals.inc), in which a second signal ends the process at once. */
+static void catch_signals(void) {
+    static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+    static sigset_t set;
+    struct sigaction before;
+    pthread_t thread;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
+        /* What the caller has chosen to ignore (nohup, a background job of a script) stays ignored. */
+        if (sigaction(stopping[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaddset(&set, stopping[i]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* every thread made from now on inherits this */
+    if (pthread_create(&thread, NULL, await_signals, &set) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* then they end the program as they do any other */
+    /* A closed pipe and a full quota are errors of a write, to be reported and cleaned up after. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+int main(int argc, char **argv) {
+    catch_signals();
+    const command *c = argc > 1 ? command_named(argv[1]) : NULL;
+    int used = c ? 2 : argc > 0;
+    if (!c)
+        c = &command_run;
+    return finish_output(c->run(argc - used, argv + used));
+}

@@ -1,0 +1,330 @@
+/* loris-cl run: the soundtrack of a video. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+typedef struct run_arguments {
+    loris_engine_settings engine;
+    loris_settings settings;
+    const char *model, *output;
+    bool json, quiet, verbose;
+} run_arguments;
+
+static int run(int argc, char **argv);
+
+static const option_word styles[] = {{"auto", 0},    {"house", 0},      {"hiphop", 0}, {"pop", 0},
+                                     {"funk", 0},    {"rock", 0},       {"jazz", 0},   {"latin", 0},
+                                     {"ambient", 0}, {"orchestral", 0}, {"free", 0},   {NULL, 0}};
+static const option_word samplers[] = {{"dpmpp2m", 0}, {"adpm2", 0}, {"aeuler", 0}, {"heun", 0}, {NULL, 0}};
+static const option_word tempi[] = {{"auto", LORIS_BPM_AUTO}, {"free", LORIS_BPM_FREE}, {NULL, 0}};
+static const option_word on_off[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
+
+static const option options[] = {
+    {.kind = OPTION_HEADING, .help = "Output"},
+    {.kind = OPTION_FILE,
+     .letter = 'o',
+     .name = "output",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, output),
+     .help = "where to write",
+     .detail = ".mp4 .mkv .mov copy the video's packets untouched beside the soundtrack, .wav .flac .ogg hold the "
+               "sound alone",
+     .fallback = "VIDEO's name with \"-soundtrack.mp4\", in the current folder"},
+    {.kind = OPTION_FILE,
+     .name = "midi-out",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, settings.midi_out),
+     .help = "write the composed score as a MIDI file"},
+    {.kind = OPTION_FILE,
+     .name = "rhythm-out",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, settings.rhythm_out),
+     .help = "write what was seen",
+     .detail = "tempo, beats, cuts and events, as JSON"},
+    OPTION_JSON(run_arguments, "a report"),
+
+    {.kind = OPTION_HEADING, .help = "Music"},
+    {.kind = OPTION_SEED,
+     .name = "seed",
+     .argument = "N",
+     .field = offsetof(run_arguments, settings.seed),
+     .help = "start of all chance",
+     .detail = "the same seed, device and options give the same samples, another seed another piece",
+     .fallback = "a new one, which is printed"},
+    {.kind = OPTION_WORD,
+     .name = "style",
+     .argument = "NAME",
+     .field = offsetof(run_arguments, settings.style),
+     .words = styles,
+     .help = "the style of the music",
+     .fallback = "auto, chosen by tempo and energy"},
+    {.kind = OPTION_NUMBER,
+     .name = "bpm",
+     .argument = "auto|free|X",
+     .field = offsetof(run_arguments, settings.bpm),
+     .low = 30,
+     .high = 300,
+     .words = tempi,
+     .help = "the tempo in beats a minute",
+     .detail = "free is without a pulse",
+     .fallback = "auto, the video's own"},
+    {.kind = OPTION_SWITCH,
+     .name = "score",
+     .argument = "on|off",
+     .field = offsetof(run_arguments, settings.score),
+     .words = on_off,
+     .help = "play the composed score",
+     .detail = "with off, the network follows the rhythm alone",
+     .fallback = "on"},
+    {.kind = OPTION_FILE,
+     .name = "rhythm",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, settings.rhythm_in),
+     .help = "follow this file instead of watching the video",
+     .detail = "as --rhythm-out writes it, edited"},
+    {.kind = OPTION_NUMBER,
+     .name = "keep-audio",
+     .argument = "GAIN",
+     .field = offsetof(run_arguments, settings.keep_audio),
+     .low = 0,
+     .high = 4,
+     .help = "mix the video's own sound in at this gain",
+     .fallback = "0, not at all"},
+    {.kind = OPTION_FLAG,
+     .name = "duck",
+     .field = offsetof(run_arguments, settings.duck),
+     .help = "lower the music under speech",
+     .detail = "that of the video's own sound, with --keep-audio"},
+
+    {.kind = OPTION_HEADING, .help = "Network"},
+    OPTION_MODEL(run_arguments),
+    {.kind = OPTION_INTEGER,
+     .name = "steps",
+     .argument = "N",
+     .field = offsetof(run_arguments, settings.steps),
+     .low = 2,
+     .high = 1000,
+     .help = "steps of denoising",
+     .detail = "more take longer and sound finer",
+     .fallback = "the model's"},
+    {.kind = OPTION_WORD,
+     .name = "sampler",
+     .argument = "NAME",
+     .field = offsetof(run_arguments, settings.sampler),
+     .words = samplers,
+     .help = "the sampler",
+     .fallback = "the model's"},
+    {.kind = OPTION_NUMBER,
+     .name = "guidance",
+     .argument = "X",
+     .field = offsetof(run_arguments, settings.guidance),
+     .low = 0,
+     .high = 100,
+     .help = "scale of classifier-free guidance",
+     .detail = "1 is none",
+     .fallback = "the model's"},
+
+    {.kind = OPTION_HEADING, .help = "Device"},
+    OPTION_DEVICE(run_arguments),
+    OPTION_BACKEND(run_arguments),
+    OPTION_KERNELS(run_arguments),
+
+    {.kind = OPTION_HEADING, .help = "General"},
+    OPTION_QUIET(run_arguments),
+    OPTION_VERBOSE(run_arguments),
+    OPTIONS_STANDARD};
+
+const command command_run = {
+    .name = "run",
+    .summary = "give a video its soundtrack",
+    .description = "Watches a video and composes its soundtrack with a diffusion network, on any OpenCL device. The "
+                   "music follows what moves: "
+                   "hits fall on movements, the tempo is the video's, sections follow cuts and energy.\n\n"
+                   "Outputs are complete or absent: they are written beside their place and renamed at the end, so an "
+                   "existing file is "
+                   "replaced only on success. Ctrl-C stops within a second and leaves nothing behind.",
+    .options = options,
+    .operand = {.name = "VIDEO", .required = true, .kind = OPTION_FILE},
+    .run = run};
+
+/* ---- names of files ---------------------------------------------------------------------------------------------- */
+
+/* "path/dance.webm" -> "dance-soundtrack.mp4"; free() it. */
+static char *default_output(const char *video) {
+    static const char ending[] = "-soundtrack.mp4";
+    const char *slash = strrchr(video, '/'), *base = slash ? slash + 1 : video, *dot = strrchr(base, '.');
+    size_t length = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    char *output = malloc(length + sizeof ending);
+    if (output) {
+        memcpy(output, base, length);
+        memcpy(output + length, ending, sizeof ending);
+    }
+    return output;
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat one, other;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* No output may be another, or replace the video. (A rhythm may be read and written in place.) */
+static int check_names(const run_arguments *a, const char *video) {
+    const char *const names[] = {video, a->output, a->settings.midi_out, a->settings.rhythm_out};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t j = i + 1; j < sizeof names / sizeof *names; j++)
+            if (names[i] && names[j] && same_file(names[i], names[j]))
+                return complain(EXIT_USAGE, "give another name", "%s: %s", names[j],
+                                i == 0 ? "is the video itself, which is not overwritten" : "is named for two outputs");
+    return EXIT_DONE;
+}
+
+/* A video that is not there is known before any device is opened, and may be a command misspelt. */
+static int check_video(const char *video) {
+    const char *candidates[8];
+    char hint[128] = "check the path";
+    size_t count = 0;
+    struct stat info;
+    if (stat(video, &info) == 0 || errno != ENOENT)
+        return EXIT_DONE;
+    for (const command *const *c = commands; *c; c++)
+        candidates[count++] = (*c)->name;
+    candidates[count] = NULL;
+    const char *near = suggest(video, candidates);
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean the command '" PROGRAM " %s'?", near);
+    return complain(EXIT_INPUT, hint, "%s: no such file", video);
+}
+
+/* ---- what is printed at the end ---------------------------------------------------------------------------------- */
+
+typedef enum report_type { REPORT_TEXT, REPORT_INT, REPORT_SIZE, REPORT_DOUBLE } report_type;
+
+static const struct {
+    const char *name;
+    report_type type;
+    size_t field;
+} report_fields[] = {{"device", REPORT_TEXT, offsetof(loris_report, device)},
+                     {"model", REPORT_TEXT, offsetof(loris_report, model)},
+                     {"model_hash", REPORT_TEXT, offsetof(loris_report, model_hash)},
+                     {"style", REPORT_TEXT, offsetof(loris_report, style)},
+                     {"sampler", REPORT_TEXT, offsetof(loris_report, sampler)},
+                     {"steps", REPORT_INT, offsetof(loris_report, steps)},
+                     {"windows", REPORT_INT, offsetof(loris_report, windows)},
+                     {"guidance", REPORT_DOUBLE, offsetof(loris_report, guidance)},
+                     {"duration", REPORT_DOUBLE, offsetof(loris_report, duration)},
+                     {"bpm", REPORT_DOUBLE, offsetof(loris_report, bpm)},
+                     {"tempo_confidence", REPORT_DOUBLE, offsetof(loris_report, tempo_confidence)},
+                     {"events", REPORT_SIZE, offsetof(loris_report, events)},
+                     {"beats", REPORT_SIZE, offsetof(loris_report, beats)},
+                     {"cuts", REPORT_SIZE, offsetof(loris_report, cuts)},
+                     {"notes", REPORT_SIZE, offsetof(loris_report, notes)},
+                     {"watch_seconds", REPORT_DOUBLE, offsetof(loris_report, watch_seconds)},
+                     {"compose_seconds", REPORT_DOUBLE, offsetof(loris_report, compose_seconds)},
+                     {"denoise_seconds", REPORT_DOUBLE, offsetof(loris_report, denoise_seconds)},
+                     {"phase_seconds", REPORT_DOUBLE, offsetof(loris_report, phase_seconds)},
+                     {"write_seconds", REPORT_DOUBLE, offsetof(loris_report, write_seconds)},
+                     {"total_seconds", REPORT_DOUBLE, offsetof(loris_report, total_seconds)},
+                     {"denoise_gflop", REPORT_DOUBLE, offsetof(loris_report, denoise_gflop)},
+                     {"device_memory", REPORT_SIZE, offsetof(loris_report, device_memory)},
+                     {"gain_db", REPORT_DOUBLE, offsetof(loris_report, gain_db)},
+                     {"lufs", REPORT_DOUBLE, offsetof(loris_report, lufs)},
+                     {"true_peak_db", REPORT_DOUBLE, offsetof(loris_report, true_peak_db)}};
+
+static void print_report(const char *video, const char *output, const loris_report *r) {
+    fputs("{\"video\": ", stdout);
+    print_json_string(video);
+    fputs(", \"output\": ", stdout);
+    print_json_string(output);
+    printf(", \"version\": \"%s\", \"seed\": %llu", loris_version(), (unsigned long long)r->seed);
+    for (size_t i = 0; i < sizeof report_fields / sizeof *report_fields; i++) {
+        const void *field = (const char *)r + report_fields[i].field;
+        printf(", \"%s\": ", report_fields[i].name);
+        if (report_fields[i].type == REPORT_TEXT)
+            print_json_string(field);
+        else if (report_fields[i].type == REPORT_DOUBLE)
+            print_json_number(*(const double *)field);
+        else if (report_fields[i].type == REPORT_SIZE)
+            printf("%zu", *(const size_t *)field);
+        else
+            printf("%d", *(const int *)field);
+    }
+    puts("}");
+}
+
+static void print_summary(const char *output, const loris_report *r) {
+    char tempo[32] = "no pulse", name[4096];
+    snprintf(name, sizeof name, "%s", output);
+    make_printable(name);
+    if (r->bpm > 0)
+        snprintf(tempo, sizeof tempo, "%.4g BPM", r->bpm);
+    printf("%s: %.1f s, %s, %s, seed %llu, made in %.1f s (%.2g times real time)\n", name, r->duration, r->style, tempo,
+           (unsigned long long)r->seed, r->total_seconds, r->duration / r->total_seconds);
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+/* Short enough to be typed again. */
+static uint64_t new_seed(void) {
+    uint32_t seed;
+    if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed)
+        return seed;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint32_t)t.tv_sec ^ (uint32_t)t.tv_nsec ^ (uint32_t)getpid() << 16;
+}
+
+static int make_soundtrack(const run_arguments *a, const char *video) {
+    loris_engine *engine = NULL;
+    loris_report report;
+    progress_begin(a->quiet, a->verbose);
+    loris_status status = loris_engine_open(&engine, &a->engine);
+    if (status == LORIS_OK)
+        status = loris_soundtrack(engine, &a->settings, video, a->output, &report);
+    progress_end(status == LORIS_OK);
+    loris_engine_close(engine);
+    if (status != LORIS_OK)
+        return complain_library(status);
+    if (a->json)
+        print_report(video, a->output, &report);
+    else if (!a->quiet)
+        print_summary(a->output, &report);
+    return EXIT_DONE;
+}
+
+static int run(int argc, char **argv) {
+    run_arguments a = {.model = DEFAULT_MODEL};
+    const char *video;
+    int status;
+    loris_engine_defaults(&a.engine);
+    loris_settings_defaults(&a.settings);
+    a.settings.seed = new_seed();
+    a.settings.progress = progress_update;
+    if (!parse_options(&command_run, argc, argv, &a, &video, &status))
+        return status;
+    show_messages(a.quiet, a.verbose);
+    if (a.settings.duck && !(a.settings.keep_audio > 0))
+        return complain(EXIT_USAGE, "add --keep-audio 1",
+                        "--duck makes room for the video's own sound, which is not kept");
+    char *output = a.output ? NULL : default_output(video), *model = NULL;
+    if (output)
+        a.output = output;
+    status = !a.output ? complain(EXIT_FAULT, NULL, "out of memory") : check_video(video);
+    if (status == EXIT_DONE)
+        status = check_names(&a, video);
+    if (status == EXIT_DONE && !(model = find_model(a.model, false)))
+        status = EXIT_INPUT;
+    a.settings.model = model;
+    if (status == EXIT_DONE)
+        status = make_soundtrack(&a, video);
+    free(model);
+    free(output);
+    return status;
+}
