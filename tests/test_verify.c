@@ -44,7 +44,7 @@ static void collect(void *user, const loris_quantity *q) {
 
 static loris_status verify(const char *folder, const char *dump, results *r) {
     memset(r, 0, sizeof *r);
-    const loris_verify_settings settings = {.dump = dump, .quantity = collect, .quantity_user = r};
+    const loris_verify_settings settings = {.dump = dump, .model = LORIS_MODELS "/base", .quantity = collect, .quantity_user = r};
     return loris_verify(engine, folder, &settings);
 }
 
@@ -74,6 +74,16 @@ static void networks_match_the_reference(void **state) {
         for (int k = 0; k < 7; k++)
             assert_true(reported(&r, wanted[k]));
     }
+}
+
+static void the_default_model_matches_the_reference(void **state) {
+    (void)state;
+    results r;
+    assert_ok(verify(LORIS_TEST_DATA "/base", NULL, &r));
+    static const char *const wanted[] = {"house-conditioning", "house-features",    "house-bands", "house-bands-score-off",
+                                         "free-conditioning",  "free-features",     "free-bands"};
+    for (int k = 0; k < 7; k++)
+        assert_true(reported(&r, wanted[k]));
 }
 
 /* ---- changes of 1 % --------------------------------------------------------------------------------------------------------- */
@@ -213,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_device_knows_the_answers),
         cmocka_unit_test(networks_match_the_reference),
+        cmocka_unit_test(the_default_model_matches_the_reference),
         cmocka_unit_test(a_golden_value_off_by_one_percent_fails),
         cmocka_unit_test(a_weight_off_by_one_percent_fails),
         cmocka_unit_test(a_kernel_off_by_one_percent_fails),

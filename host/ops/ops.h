@@ -71,7 +71,7 @@ tensor scale_by(net *n, tensor x, tensor c, int index);
 tensor denoise(net *n, tensor x, tensor f, tensor c, int skip);
 
 /* state = sum over i < count of c[e][first + i] * in[i], elementwise, equal shapes, count <= 4; `in` may include the state.
- * With clamp, the result is limited to [-1, 1]. */
+ * With clamp, the result is limited to [-1, 1]. An input whose coefficient is 0 is not used, whatever it holds. */
 void combine(net *n, tensor state, const tensor *in, int count, tensor c, int first, bool clamp);
 
 #endif
