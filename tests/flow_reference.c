@@ -320,7 +320,7 @@ void reference_features(float *features, const flow_image *before, const flow_im
             if (x + carried_u >= 0.0 && x + carried_u <= width - 1 && y + carried_v >= 0.0 &&
                 y + carried_v <= height - 1)
                 count(sum + FLOW_OWN, &sum[FLOW_OWN_MAGNITUDE], u - carried_u, v - carried_v, gx, gy,
-                      0.15 + 2.0 * (double)camera[7]);
+                      0.15 + 3.5 * (double)camera[7]);
         }
     for (int k = 0; k < FLOW_SUMS; k++)
         features[k] = (float)(sum[k] / ((double)width * height));

@@ -8,19 +8,17 @@
 
 #include "core/file.h"
 #include "rhythm/rhythm.h"
+#include "temporary.h"
 
 typedef struct fixture {
-    char folder[64], path[96];
+    char folder[TEMPORARY_PATH_MAX], path[TEMPORARY_PATH_MAX + 16];
 } fixture;
 
 static int set_up(void **state) {
     fixture *f = calloc(1, sizeof *f);
     if (!f)
         return -1;
-    const char *base = getenv("TMPDIR");
-    snprintf(f->folder, sizeof f->folder, "%.40s/loris-rhythm-XXXXXX", base && strlen(base) < 40 ? base : "/tmp");
-    if (!mkdtemp(f->folder))
-        return -1;
+    temporary_make(f->folder);
     snprintf(f->path, sizeof f->path, "%s/rhythm.json", f->folder);
     *state = f;
     return 0;
@@ -28,8 +26,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     fixture *f = *state;
-    unlink(f->path);
-    rmdir(f->folder);
+    temporary_remove(f->folder);
     free(f);
     return 0;
 }

@@ -21,7 +21,7 @@
 #define SLOPE_RIDGE "0.025f"
 #define GRADIENT_CONTRAST "16.0f"
 #define NOISE_FLOOR "0.15f"
-#define NOISE_FACTOR "2.0f"
+#define NOISE_FACTOR "3.5f"
 
 enum { CAMERA_GROUP = 64, TILE = 16, CAMERA_TERMS = 26 };
 

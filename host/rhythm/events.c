@@ -6,24 +6,25 @@
 
 #include "rhythm/signal.h"
 
-static const double SPACING = 0.2;      /* seconds: no two events of a kind are closer */
-static const double HIGH_PASS = 0.4;    /* seconds to each side of the local mean: 0.8 s in all */
-static const float SHARP = 0.42f;       /* flux of a sharp event from cell to cell, as a part of the motion around it */
-static const float SHARP_BROAD = 0.6f;  /* the same between the means of two cells */
-static const float FLIPPED = 0.7f;      /* motion exchanged between directions in a bounce */
-static const float FAINT = 0.16f;       /* of the 98th percentile */
-static const double BROAD = 0.16;       /* seconds to each side that are compared for gradual starts and stops */
-static const float GRADUAL = 0.45f;     /* flux of a gradual event, as a part of the motion around it */
-static const float FOOT = 0.15f;        /* a gradual move begins or ends where so much of its speed is left */
-static const float LEAST_FLUX = 4e-4f;  /* lengths of the picture a second: below this nothing is visible */
-static const double CLIP = 0.98;        /* percentile that counts as full strength */
-static const float GENTLE = 0.6f;       /* gradual events and turns strike less than sharp ones of the same flux */
-static const double STRONG = 0.9;       /* percentile of the events' flux that counts as full strength */
-static const double VALLEY_BLUR = 0.06; /* seconds */
-static const double SHOULDER = 0.4;     /* a valley's rims are sought so far from its floor */
-static const double WIDEST_VALLEY = 0.5; /* a wider one is a rest */
-static const float DEPTH = 0.5f;         /* of a valley, as a part of its lower rim */
-static const float LOWEST_RIM = 0.15f;   /* of the 98th percentile of speed */
+static const double SPACING = 0.2;     /* seconds: no two events of a kind are closer */
+static const double HIGH_PASS = 0.4;   /* seconds to each side of the local mean: 0.8 s in all */
+static const float SHARP = 0.42f;      /* flux of a sharp event from cell to cell, as a part of the motion around it */
+static const float SHARP_BROAD = 0.6f; /* the same between the means of two cells */
+static const float FLIPPED = 0.7f;     /* motion exchanged between directions in a bounce */
+static const float FAINT = 0.16f;      /* of the 98th percentile */
+static const double BROAD = 0.16;      /* seconds to each side that are compared for gradual starts and stops */
+static const float GRADUAL = 0.45f;    /* flux of a gradual event, as a part of the motion around it */
+static const float FOOT = 0.15f;       /* a gradual move begins or ends where so much of its speed is left */
+static const float LEAST_FLUX = 4e-4f; /* lengths of the picture a second: below this nothing is visible */
+static const double CLIP = 0.98;       /* percentile that counts as full strength */
+static const float GENTLE = 0.6f;      /* gradual events and turns strike less than sharp ones of the same flux */
+static const double STRONG = 0.9;      /* percentile of the events' flux that counts as full strength */
+static const float LEAST_STRENGTH = 0.15f; /* fainter events are lost among the others */
+static const double VALLEY_BLUR = 0.06;    /* seconds */
+static const double SHOULDER = 0.4;        /* a valley's rims are sought so far from its floor */
+static const double WIDEST_VALLEY = 0.5;   /* a wider one is a rest */
+static const float DEPTH = 0.5f;           /* of a valley, as a part of its lower rim */
+static const float LOWEST_RIM = 0.15f;     /* of the 98th percentile of speed */
 
 void flux_free(flux *f) {
     if (!f)
@@ -346,14 +347,21 @@ static int by_time(const void *a, const void *b) {
     return (int)x->kind - (int)y->kind;
 }
 
-/* So far strengths are flux; scales them so that the strong ones reach 1, whatever kind they are of. */
+/* So far strengths are flux; scales them so that the strong ones reach 1, whatever kind they are of, and drops the
+ * faint. */
 static loris_status scale_strengths(finder *f) {
     float strong;
     for (size_t i = 0; i < f->count; i++)
         f->work[i] = f->events[i].strength;
     TRY(signal_percentile(f->work, f->count, STRONG, &strong));
-    for (size_t i = 0; i < f->count; i++)
-        f->events[i].strength = fminf(f->events[i].strength / strong, 1.0f);
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        rhythm_event e = f->events[i];
+        e.strength = fminf(e.strength / strong, 1.0f);
+        if (e.strength >= LEAST_STRENGTH)
+            f->events[kept++] = e;
+    }
+    f->count = kept;
     return LORIS_OK;
 }
 
