@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "make_video.h"
+#include "media/video.h"
 #include "rhythm/tempo.h"
 #include "rhythm/watch.h"
 #include "temporary.h"
@@ -141,6 +142,49 @@ static rhythm watch_made(const made_video *made) {
     return r;
 }
 
+/* The first seconds of a video, which a camera that swings to and fro looks at. */
+static struct {
+    uint8_t *frames;
+    int width, height;
+} swung;
+
+static uint8_t swung_picture(int x, int y, int frame) {
+    /* at most 5 pixels a frame; the drawn ground is plain to both sides */
+    int from = x + (int)lround(40.0 * sin(frame * 5.0 / 40.0));
+    from = from < 0 ? 0 : from >= swung.width ? swung.width - 1 : from;
+    return swung.frames[((size_t)frame * (size_t)swung.height + (size_t)y) * (size_t)swung.width + (size_t)from];
+}
+
+static void test_pan(void **state) {
+    (void)state;
+    enum { FRAMES = 300 };
+    char path[512];
+    video *source;
+    video_frame frame;
+    bool end = false;
+    snprintf(path, sizeof path, "%s/videos/beats-free.mp4", LORIS_TEST_DATA);
+    assert_ok(video_open(&source, path, 0, VIDEO_LUMA));
+    video_frame_size(source, &swung.width, &swung.height);
+    size_t size = (size_t)swung.width * (size_t)swung.height;
+    swung.frames = malloc(FRAMES * size);
+    assert_non_null(swung.frames);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_ok(video_next(source, &frame, &end));
+        assert_false(end);
+        memcpy(swung.frames + i * size, frame.pixels, size);
+    }
+    video_close(source);
+    rhythm r = watch_made(&(made_video){
+        .codec = "ffv1", .width = swung.width, .height = swung.height, .frames = FRAMES, .luma = swung_picture});
+    free(swung.frames);
+    truth t = read_truth("beats-free");
+    while (t.count && t.time[t.count - 1] > FRAMES * 0.04 - 0.1)
+        t.count--;
+    double bias;
+    assert_true(f_measure(&r, EVENT_ONSET, &t, &bias) >= 0.95);
+    rhythm_free(&r);
+}
+
 static uint8_t still(int x, int y, int frame) {
     (void)frame;
     return (uint8_t)(40 + (x * 7 + y * 13) % 170);
@@ -234,10 +278,10 @@ static void test_progress_and_motion(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_regular_moves),       cmocka_unit_test(test_free_moves),
-        cmocka_unit_test(test_little_to_see),       cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_flash_is_no_cut),     cmocka_unit_test(test_wrong_input),
-        cmocka_unit_test(test_progress_and_motion),
+        cmocka_unit_test(test_regular_moves), cmocka_unit_test(test_free_moves),
+        cmocka_unit_test(test_little_to_see), cmocka_unit_test(test_pan),
+        cmocka_unit_test(test_cut),           cmocka_unit_test(test_flash_is_no_cut),
+        cmocka_unit_test(test_wrong_input),   cmocka_unit_test(test_progress_and_motion),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }
