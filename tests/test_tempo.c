@@ -134,6 +134,21 @@ static void test_the_better_kind_decides(void **state) {
     clip_free(c);
 }
 
+/* Slides and talking heads: nothing moves, the editing keeps time. */
+static void test_cuts_keep_time(void **state) {
+    (void)state;
+    clip *c = clip_new(30.0, 8);
+    double cuts[12];
+    for (int i = 0; i < 12; i++)
+        cuts[i] = floor((1.1 + 4 * 0.6 * i) * 25.0) / 25.0; /* a bar each, at the video's frames */
+    c->r.cuts = cuts;
+    c->r.cut_count = 12;
+    find(c);
+    expect_tempo(c, 25.0, 1.1);
+    assert_true(c->r.tempo_confidence > 0.5);
+    clip_free(c);
+}
+
 /* One event in two seconds: a faster grid whose beats they are. */
 static void test_slow_movement(void **state) {
     (void)state;
@@ -230,6 +245,7 @@ int main(void) {
         cmocka_unit_test(test_pulses),
         cmocka_unit_test(test_worn_pulses),
         cmocka_unit_test(test_the_better_kind_decides),
+        cmocka_unit_test(test_cuts_keep_time),
         cmocka_unit_test(test_slow_movement),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_free_rhythm),

@@ -13,7 +13,7 @@ static const double STRETCH = 0.04;    /* a beat differs from the period by at m
 static const double TIGHTNESS = 300.0; /* cost of log(stretch)^2, in events of mean strength */
 enum { LEAST_EVENTS = 5, BEATS_A_BAR = 4, SMOOTH_BEATS = 4 };
 
-/* ---- the events of one kind -------------------------------------------------------------------------------------- */
+/* ---- the events of one source ------------------------------------------------------------------------------------ */
 
 typedef struct train {
     double *time, *strength; /* strengths have the mean 1 */
@@ -21,18 +21,23 @@ typedef struct train {
     double duration;
 } train;
 
-static loris_status train_make(train *t, const rhythm *r, event_kind kind) {
+/* What may keep time: starts, stops, or the editing. Impacts are tried first and win ties. */
+typedef enum source { SOURCE_IMPACTS, SOURCE_ONSETS, SOURCE_CUTS, SOURCE_COUNT } source;
+
+static loris_status train_make(train *t, const rhythm *r, source from) {
+    size_t most = (from == SOURCE_CUTS ? r->cut_count : r->event_count) + 1;
     *t = (train){.duration = r->duration};
-    t->time = malloc((r->event_count + 1) * sizeof *t->time);
-    t->strength = malloc((r->event_count + 1) * sizeof *t->strength);
+    t->time = malloc(most * sizeof *t->time);
+    t->strength = malloc(most * sizeof *t->strength);
     if (!t->time || !t->strength)
         return fail_memory("the tempo");
     double total = 0.0;
-    for (size_t i = 0; i < r->event_count; i++) {
-        if (r->events[i].kind != kind)
+    for (size_t i = 0; i + 1 < most; i++) {
+        if (from != SOURCE_CUTS && r->events[i].kind != (from == SOURCE_IMPACTS ? EVENT_IMPACT : EVENT_ONSET))
             continue;
-        t->time[t->count] = r->events[i].time;
-        t->strength[t->count] = sqrt((double)r->events[i].strength); /* faint events keep time as well */
+        t->time[t->count] = from == SOURCE_CUTS ? r->cuts[i] : r->events[i].time;
+        /* the root: faint events keep time as well */
+        t->strength[t->count] = from == SOURCE_CUTS ? 1.0 : sqrt((double)r->events[i].strength);
         total += t->strength[t->count++];
     }
     for (size_t i = 0; i < t->count; i++)
@@ -260,12 +265,12 @@ static loris_status use_grid(rhythm *r, const grid *g) {
     return LORIS_OK;
 }
 
-static loris_status try_kind(const rhythm *r, event_kind kind, grid *g, double *confidence) {
+static loris_status try_source(const rhythm *r, source from, grid *g, double *confidence) {
     train t;
     *g = (grid){0};
     *confidence = 0.0;
     double period = 0.0;
-    loris_status status = train_make(&t, r, kind);
+    loris_status status = train_make(&t, r, from);
     if (status == LORIS_OK && t.count >= LEAST_EVENTS)
         status = find_period(&period, &t);
     if (status == LORIS_OK && period > 0.0)
@@ -277,19 +282,23 @@ static loris_status try_kind(const rhythm *r, event_kind kind, grid *g, double *
 }
 
 loris_status tempo_find(rhythm *r) {
-    grid onsets, impacts = {0};
-    double onset_confidence, impact_confidence;
+    grid best = {0};
+    loris_status status = LORIS_OK;
     r->bpm = r->tempo_confidence = 0.0;
-    loris_status status = try_kind(r, EVENT_ONSET, &onsets, &onset_confidence);
-    if (status == LORIS_OK)
-        status = try_kind(r, EVENT_IMPACT, &impacts, &impact_confidence);
-    if (status == LORIS_OK) {
-        bool by_impact = impact_confidence >= onset_confidence;
-        r->tempo_confidence = by_impact ? impact_confidence : onset_confidence;
-        if (r->tempo_confidence >= TEMPO_FREE)
-            status = use_grid(r, by_impact ? &impacts : &onsets);
+    for (source from = 0; from < SOURCE_COUNT && status == LORIS_OK; from++) {
+        grid g;
+        double confidence;
+        status = try_source(r, from, &g, &confidence);
+        if (status == LORIS_OK && confidence > r->tempo_confidence) {
+            free(best.beats);
+            best = g;
+            r->tempo_confidence = confidence;
+        } else {
+            free(g.beats);
+        }
     }
-    free(onsets.beats);
-    free(impacts.beats);
+    if (status == LORIS_OK && r->tempo_confidence >= TEMPO_FREE)
+        status = use_grid(r, &best);
+    free(best.beats);
     return status;
 }
