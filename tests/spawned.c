@@ -58,7 +58,10 @@ void spawn_start(spawned *s, const char *const *argv, const spawn_settings *sett
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, settings->out, O_WRONLY, 0);
     else
         posix_spawn_file_actions_adddup2(&actions, fileno(s->out_file), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, fileno(s->err_file), STDERR_FILENO);
+    if (settings->err)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, settings->err, O_WRONLY | O_NOCTTY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&actions, fileno(s->err_file), STDERR_FILENO);
     if (settings->folder)
         posix_spawn_file_actions_addchdir_np(&actions, settings->folder);
     /* A test run in a script's background would else hand down an ignored SIGINT. */

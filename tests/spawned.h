@@ -9,7 +9,7 @@
 typedef struct spawn_settings {
     const char *folder;             /* where to run; NULL = here */
     const char *const *environment; /* "NAME=VALUE" that is added or replaced, ended by NULL; or NULL */
-    const char *out;                /* standard output goes to this file instead; or NULL */
+    const char *out, *err;          /* standard output or error goes to this file instead; or NULL */
     long file_limit;                /* bytes no file may exceed (RLIMIT_FSIZE); 0 = none */
 } spawn_settings;
 
@@ -33,7 +33,8 @@ void spawn_wait(spawned *s, double seconds);
 void spawn_start_line(spawned *s, const char *program, const char *line, const spawn_settings *settings);
 void spawn_line(spawned *s, const char *program, const char *line, const spawn_settings *settings); /* and waits */
 
-void spawn_run(spawned *s, const char *const *argv, const spawn_settings *settings); /* start, and wait for up to a minute */
+/* Starts it and waits for up to a minute. */
+void spawn_run(spawned *s, const char *const *argv, const spawn_settings *settings);
 void spawn_free(spawned *s);
 
 void assert_contains(const char *said, const char *wanted);

@@ -25,8 +25,7 @@ static void assert_one_line(const char *said) {
     assert_int_equal(strncmp(said, "loris-cl: ", 10), 0);
 }
 
-/* ---- wrong command lines
- * --------------------------------------------------------------------------------------------- */
+/* ---- wrong command lines ----------------------------------------------------------------------------------------- */
 
 static void test_wrong_command_lines(void **state) {
     (void)state;
@@ -124,8 +123,7 @@ static void test_names_like_commands_and_options(void **state) {
     spawn_free(&s);
 }
 
-/* ---- help
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- help -------------------------------------------------------------------------------------------------------- */
 
 static void assert_fits_80_columns(const char *said) {
     for (; *said; said += strcspn(said, "\n"), said += *said == '\n')
@@ -196,8 +194,7 @@ static void test_a_full_standard_output_is_an_error(void **state) {
     spawn_free(&s);
 }
 
-/* ---- manual page and completion
- * --------------------------------------------------------------------------------------- */
+/* ---- manual page and completion ---------------------------------------------------------------------------------- */
 
 static bool there(const char *program) {
     spawned s;
@@ -286,8 +283,7 @@ static void test_completion_completes(void **state) {
     assert_int_equal(unlink(script), 0);
 }
 
-/* ---- devices and verify
- * --------------------------------------------------------------------------------------------------- */
+/* ---- devices and verify ------------------------------------------------------------------------------------------ */
 
 static void test_devices(void **state) {
     (void)state;

@@ -1,4 +1,6 @@
 /* The program at work: what it writes, what it says, and what is left behind when something is wrong. */
+#include <pthread.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +47,7 @@ static const char *make_folder(const char *name) {
 /* A second of movement. */
 static const made_video clip = {.width = 96, .height = 64, .frames = 25};
 
-/* ---- what succeeds
- * --------------------------------------------------------------------------------------------------- */
+/* ---- what succeeds ----------------------------------------------------------------------------------------------- */
 
 static void test_a_soundtrack_with_default_names(void **state) {
     (void)state;
@@ -119,8 +120,74 @@ static void test_report_and_outputs(void **state) {
     free(second);
 }
 
-/* ---- wrong input
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct terminal {
+    int master, slave;
+    pthread_t reader;
+    char name[64], said[65536]; /* all that was written to it */
+    size_t length;
+} terminal;
+
+static void *read_terminal(void *argument) {
+    terminal *t = argument;
+    ssize_t count;
+    while ((count = read(t->master, t->said + t->length, sizeof t->said - 1 - t->length)) > 0)
+        t->length += (size_t)count;
+    return NULL;
+}
+
+static void terminal_open(terminal *t, unsigned short columns) {
+    const struct winsize size = {.ws_row = 24, .ws_col = columns};
+    memset(t, 0, sizeof *t);
+    assert_int_equal(openpty(&t->master, &t->slave, t->name, NULL, &size), 0);
+    assert_int_equal(pthread_create(&t->reader, NULL, read_terminal, t), 0);
+}
+
+/* After the last writer's end. */
+static void terminal_close(terminal *t) {
+    close(t->slave);
+    assert_int_equal(pthread_join(t->reader, NULL), 0);
+    close(t->master);
+}
+
+/* Runs a clip with a terminal `columns` wide for standard error. */
+static void run_on_terminal(terminal *t, unsigned short columns, const char *type, const char *folder) {
+    const char *const with[] = {cache, type, "NO_COLOR=1", NULL};
+    spawned s;
+    terminal_open(t, columns);
+    spawn_line(&s, LORIS_PROGRAM, "--steps 4 -o a.wav clip.mp4",
+               &(spawn_settings){.folder = folder, .err = t->name, .environment = with});
+    assert_int_equal(s.status, 0);
+    spawn_free(&s);
+    terminal_close(t);
+}
+
+static void test_a_bar_on_terminals(void **state) {
+    (void)state;
+    static const unsigned short widths[] = {80, 9};
+    static const char erase[] = "\r\033[K";
+    const char *folder = make_folder("bar");
+    make_video(scratch("bar/clip.mp4"), &clip);
+    terminal t;
+    for (int i = 0; i < 2; i++) {
+        run_on_terminal(&t, widths[i], "TERM=xterm", folder);
+        assert_contains(t.said, "\r\033[Kdenoise");
+        assert_null(strchr(t.said, '\n'));
+        if (widths[i] == 80)
+            assert_contains(t.said, "  [--");
+        const char *line = t.said, *next;
+        for (; (next = strstr(line, erase)) != NULL; line = next + strlen(erase))
+            assert_true(next - line < widths[i]); /* the last column stays free */
+        assert_string_equal(line, "");            /* erased at the end */
+    }
+    run_on_terminal(&t, 80, "TERM=dumb", folder);
+    assert_contains(t.said, "denoise");
+    assert_null(strchr(t.said, '\033'));
+}
+
+/* ---- wrong input ------------------------------------------------------------------------------------------------- */
 
 /* A model whose configuration does not fit its weights. */
 static void make_misfit(const char *path) {
@@ -227,8 +294,7 @@ static void test_ambiguous_and_absent_devices(void **state) {
     assert_int_equal(scratch_entries(folder), 1);
 }
 
-/* ---- failing late
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- failing late ------------------------------------------------------------------------------------------------ */
 
 /* A limit on the size of files stands for the full disk: above every compiled kernel, below 12 seconds of sound. */
 static void test_a_full_disk(void **state) {
@@ -300,6 +366,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_soundtrack_with_default_names),
         cmocka_unit_test(test_report_and_outputs),
+        cmocka_unit_test(test_a_bar_on_terminals),
         cmocka_unit_test(test_wrong_input_leaves_the_old_output),
         cmocka_unit_test(test_ambiguous_and_absent_devices),
         cmocka_unit_test(test_a_full_disk),

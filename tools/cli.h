@@ -183,9 +183,7 @@ void progress_update(void *user, const char *stage, double done, double total); 
 void progress_hide(void); /* before other output to the terminal */
 void progress_end(bool completed);
 
-/* ---- models
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- models ------------------------------------------------------------------------------------------------------ */
 
 #define DEFAULT_MODEL "base"
 

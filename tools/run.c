@@ -143,12 +143,11 @@ static const option options[] = {
 const command command_run = {
     .name = "run",
     .summary = "give a video its soundtrack",
-    .description = "Watches a video and composes its soundtrack with a diffusion network, on any OpenCL device. The "
-                   "music follows what moves: "
-                   "hits fall on movements, the tempo is the video's, sections follow cuts and energy.\n\n"
-                   "Outputs are complete or absent: they are written beside their place and renamed at the end, so an "
-                   "existing file is "
-                   "replaced only on success. Ctrl-C stops within a second and leaves nothing behind.",
+    .description =
+        "Watches a video and composes its soundtrack with a diffusion network, on any OpenCL device. The music follows "
+        "what moves: hits fall on movements, the tempo is the video's, sections follow cuts and energy.\n\n"
+        "Outputs are complete or absent: they are written beside their place and renamed at the end, so an existing "
+        "file is replaced only on success. Ctrl-C stops within a second and leaves nothing behind.",
     .options = options,
     .operand = {.name = "VIDEO", .required = true, .kind = OPTION_FILE},
     .run = run};
