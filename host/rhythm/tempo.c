@@ -201,7 +201,7 @@ static double grid_distance(const grid *g, double time) {
 }
 
 /* How much more of the events' strength lies on the grid than if they fell anywhere, 0..1. The grid was chosen to fit,
- * so that events without any pulse come to 0.24 + 1.2 / sqrt(count) in one case of fifty (random gaps of 0.35 to 1.4 s,
+ * so that events without any pulse come to 0.20 + 1.5 / sqrt(count) in one case of fifty (random gaps of 0.35 to 1.4 s,
  * 10 to 60 s): this becomes TEMPO_FREE. */
 static double judge(const grid *g, const train *t) {
     if (t->count < LEAST_EVENTS || g->count < 4)
@@ -211,7 +211,7 @@ static double judge(const grid *g, const train *t) {
         on += t->strength[i] / (double)t->count * closeness(grid_distance(g, t->time[i]), deviation);
     double chance = fmin(deviation * sqrt(2.0 * acos(-1.0)) / (0.5 * g->period), 0.9);
     double fit = fmin(fmax(0.0, (on - chance) / (1.0 - chance)), 1.0),
-           random = fmin(0.24 + 1.2 / sqrt((double)t->count), 0.9);
+           random = fmin(0.20 + 1.5 / sqrt((double)t->count), 0.9);
     return fit < random ? TEMPO_FREE * fit / random : TEMPO_FREE + (1.0 - TEMPO_FREE) * (fit - random) / (1.0 - random);
 }
 
