@@ -32,6 +32,16 @@ void synthetic_weight(float *values, const char *name, int rank, const int64_t *
     size_t count = 1;
     for (int i = 0; i < rank; i++)
         count *= (size_t)dim[i];
+    if (ends_with(name, "pos_emb.position")) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = (float)i;
+        return;
+    }
+    if (ends_with(name, "pos_emb.div_term")) { /* of 2 count channels: inverse frequencies from 1 down to 1 / 10000 */
+        for (size_t i = 0; i < count; i++)
+            values[i] = expf((float)(2 * i) * (float)(-log(10000.0) / (2.0 * (double)count)));
+        return;
+    }
     synthetic_uniform(values, name, count);
     float factor, offset = 0;
     if (ends_with(name, ".groupnorm.weight") || ends_with(name, ".g")) {

@@ -2,17 +2,55 @@
 
 #include <string.h>
 
+#include "nets/hawkes.h"
+#include "nets/transformer.h"
+
 static tensor no_tensor = {0};
 
 static int least(int a, int b) {
     return a < b ? a : b;
 }
 
-/* x [B,L,Cin] -> [B,L,out]; mapping [E,B,1,M] scales and shifts after the second norm. */
-static tensor resnet_block(net *n, tensor x, int out, int groups, tensor mapping) {
+/* What all blocks of an evaluation share. */
+typedef struct conditions {
+    const unet_config *config;
+    tensor mapping; /* [E,B,1,4 channels]: scales and shifts after the second norm */
+    const unet_context *context;
+    int contexts; /* 0: the blocks attend to nothing */
+} conditions;
+
+static attention_size attention_of(const unet_config *c) {
+    return (attention_size){c->attention_heads, c->attention_features};
+}
+
+/* h [B,L,C] -> [B,L,C]: attends to the visual tokens, then to the rhythm, then to the genre, all with the same weights. */
+static tensor attend(net *n, const conditions *k, tensor h) {
+    const unet_config *c = k->config;
+    tensor tokens[UNET_MAX_CONTEXTS], rhythm[UNET_MAX_CONTEXTS], genre[UNET_MAX_CONTEXTS];
+    enter(n, "rhythm_hawkes_attention.");
+    for (int i = 0; i < k->contexts; i++) {
+        tokens[i] = k->context[i].tokens;
+        rhythm[i] = hawkes(n, k->context[i].peaks, c->embedding_features, c->rhythm_max_length, attention_of(c));
+        genre[i] = k->context[i].genre;
+    }
+    leave(n);
+    enter(n, "cross_attend.fn.");
+    h = add(n, cross_attention(n, h, tokens, k->contexts, attention_of(c)), h);
+    h = add(n, cross_attention(n, h, rhythm, k->contexts, attention_of(c)), h);
+    if (c->genre)
+        h = add_row(n, h, single_key_attention(n, shape_of(n, h).channels, genre, k->contexts, attention_of(c)));
+    leave(n);
+    return h;
+}
+
+/* x [B,L,Cin] -> [B,L,out] */
+static tensor resnet_block(net *n, const conditions *k, tensor x, int out, int groups) {
     tensor h = group_norm(n, x, "block1.groupnorm", groups, no_tensor, ACTIVATION_SILU);
     h = conv1d(n, h, "block1.project", out, 3);
-    tensor scale_shift = linear(n, activate(n, mapping, ACTIVATION_SILU), "to_scale_shift.to_scale_shift.1", 2 * out, BIAS);
+    if (k->contexts)
+        h = attend(n, k, h);
+    tensor scale_shift =
+        linear(n, activate(n, k->mapping, ACTIVATION_SILU), "to_scale_shift.to_scale_shift.1", 2 * out, BIAS);
     h = group_norm(n, h, "block2.groupnorm", groups, scale_shift, ACTIVATION_SILU);
     h = conv1d(n, h, "block2.project", out, 3);
     if (shape_of(n, x).channels != out)
@@ -20,34 +58,26 @@ static tensor resnet_block(net *n, tensor x, int out, int groups, tensor mapping
     return add(n, h, x);
 }
 
-static tensor numbered_block(net *n, int index, tensor x, int out, int groups, tensor mapping) {
-    enter(n, "blocks.%d.", index);
-    x = resnet_block(n, x, out, groups, mapping);
+/* The first and last block attend to nothing. */
+static tensor outer_block(net *n, const conditions *k, const char *at, tensor x, int out, int groups) {
+    conditions outer = *k;
+    outer.contexts = 0;
+    enter(n, "%s.module_list.0.block.", at);
+    x = resnet_block(n, &outer, x, out, groups);
     leave(n);
     return x;
 }
 
-/* x [B,L,C] -> [B,L,C], no residual. */
-static tensor self_attention(net *n, const unet_config *c, tensor x) {
-    int channels = shape_of(n, x).channels, width = c->attention_heads * c->attention_features;
-    tensor h = layer_norm(n, x, "norm.g");
-    tensor q = linear(n, h, "to_q", width, NO_BIAS);
-    tensor kv = linear(n, h, "to_kv", 2 * width, NO_BIAS);
-    h = linear(n, attention(n, q, kv, c->attention_heads), "attention.to_out.0", channels, NO_BIAS);
-    return layer_norm(n, h, "attention.to_out.1.g");
-}
-
-/* x [B,L,C] -> [B,L,C], no residual. */
-static tensor feed_forward(net *n, tensor x, int multiplier) {
-    int channels = shape_of(n, x).channels;
-    tensor h = linear(n, layer_norm(n, x, "0.g"), "1", channels * multiplier, NO_BIAS);
-    h = layer_norm(n, activate(n, h, ACTIVATION_GELU), "3.g");
-    return linear(n, h, "4", channels, NO_BIAS);
+static tensor numbered_block(net *n, const conditions *k, int index, tensor x, int out) {
+    enter(n, "blocks.%d.", index);
+    x = resnet_block(n, k, x, out, k->config->resnet_groups);
+    leave(n);
+    return x;
 }
 
 static tensor transformer(net *n, const unet_config *c, tensor x) {
     enter(n, "transformer.attention.fn.");
-    x = add(n, self_attention(n, c, x), x);
+    x = add(n, self_attention(n, x, attention_of(c)), x);
     leave(n);
     enter(n, "transformer.feed_forward.");
     x = add(n, feed_forward(n, x, c->attention_multiplier), x);
@@ -71,14 +101,15 @@ typedef struct skip_stack {
     int count[UNET_MAX_LEVELS];
 } skip_stack;
 
-static tensor downsample(net *n, const unet_config *c, int i, tensor x, tensor channels, tensor mapping, skip_stack *skips) {
+static tensor downsample(net *n, const conditions *k, int i, tensor x, tensor channels, skip_stack *skips) {
+    const unet_config *c = k->config;
     int factor = c->factors[i], out = c->channels * c->multipliers[i + 1];
     enter(n, "downsamples.%d.", i);
     x = conv1d_strided(n, x, "downsample", out, factor * c->kernel_multiplier + 1, factor, factor * (c->kernel_multiplier / 2));
     if (c->context_channels[i + 1])
         x = concat(n, x, channels, 1);
     for (int j = 0; j < c->num_blocks[i]; j++) {
-        x = numbered_block(n, j, x, out, c->resnet_groups, mapping);
+        x = numbered_block(n, k, j, x, out);
         skips->level[i][skips->count[i]++] = x;
     }
     if (c->attentions[i]) {
@@ -89,12 +120,13 @@ static tensor downsample(net *n, const unet_config *c, int i, tensor x, tensor c
     return x;
 }
 
-static tensor upsample(net *n, const unet_config *c, int i, tensor x, tensor mapping, skip_stack *skips) {
+static tensor upsample(net *n, const conditions *k, int i, tensor x, skip_stack *skips) {
+    const unet_config *c = k->config;
     int factor = c->factors[i], width = c->channels * c->multipliers[i + 1], out = c->channels * c->multipliers[i];
     enter(n, "upsamples.%d.", c->levels - 1 - i);
     for (int j = 0; j < c->num_blocks[i] + c->attentions[i]; j++) {
         x = concat(n, x, skips->level[i][--skips->count[i]], 0.70710678f);
-        x = numbered_block(n, j, x, width, c->resnet_groups, mapping);
+        x = numbered_block(n, k, j, x, width);
     }
     if (c->attentions[i])
         x = transformer(n, c, x);
@@ -103,47 +135,56 @@ static tensor upsample(net *n, const unet_config *c, int i, tensor x, tensor map
     return x;
 }
 
-static tensor bottleneck(net *n, const unet_config *c, tensor x, tensor mapping) {
+static tensor bottleneck(net *n, const conditions *k, tensor x) {
+    const unet_config *c = k->config;
     int width = c->channels * c->multipliers[c->levels];
     enter(n, "bottleneck.");
     enter(n, "pre_block.");
-    x = resnet_block(n, x, width, c->resnet_groups, mapping);
+    x = resnet_block(n, k, x, width, c->resnet_groups);
     leave(n);
     enter(n, "attention.fn.");
-    x = self_attention(n, c, x); /* without a residual, as published */
+    x = self_attention(n, x, attention_of(c)); /* without a residual, as published */
     leave(n);
     enter(n, "post_block.");
-    x = resnet_block(n, x, width, c->resnet_groups, mapping);
+    x = resnet_block(n, k, x, width, c->resnet_groups);
     leave(n);
     leave(n);
     return x;
 }
 
+unet_context unet_null_context(net *n, const unet_config *c, int tokens, int peaks) {
+    unet_context null = {
+        .tokens = learned_rows(n, "fixed_embedding.embedding.weight", c->embedding_max_length, c->embedding_features, tokens),
+        .peaks = learned_peaks(n, "fixed_rhythm.embedding.weight", c->rhythm_max_length, peaks),
+    };
+    if (c->genre || has(n, "fixed_genre.embedding.weight")) /* published models hold it even where nothing reads it */
+        null.genre = learned_rows(n, "fixed_genre.embedding.weight", 1, c->embedding_features, 1);
+    return null;
+}
+
 tensor unet(net *n, const unet_config *c, const unet_inputs *in) {
     skip_stack skips;
     memset(&skips, 0, sizeof skips);
-    tensor mapping = noise_mapping(n, c, in);
+    if (!c->embedding_features != !in->contexts || in->contexts > UNET_MAX_CONTEXTS)
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%d contexts for a network whose tokens have %d features", in->contexts,
+                        c->embedding_features);
+    conditions k = {.config = c, .mapping = noise_mapping(n, c, in), .context = in->context, .contexts = in->contexts};
 
     tensor x = in->x;
     if (c->context_channels[0])
         x = concat(n, x, in->channels[0], 1);
-    enter(n, "to_in.module_list.0.block.");
-    x = resnet_block(n, x, c->channels / c->patch_factor, least(c->patch_factor, shape_of(n, x).channels), mapping);
-    leave(n);
+    x = outer_block(n, &k, "to_in", x, c->channels / c->patch_factor, least(c->patch_factor, shape_of(n, x).channels));
     x = patch(n, x, c->patch_factor);
 
     tensor top = x;
     for (int i = 0; i < c->levels; i++)
-        x = downsample(n, c, i, x, in->channels[i + 1], mapping, &skips);
-    x = bottleneck(n, c, x, mapping);
+        x = downsample(n, &k, i, x, in->channels[i + 1], &skips);
+    x = bottleneck(n, &k, x);
     for (int i = c->levels - 1; i >= 0; i--)
-        x = upsample(n, c, i, x, mapping, &skips);
+        x = upsample(n, &k, i, x, &skips);
 
     x = unpatch(n, add(n, x, top), c->patch_factor);
-    enter(n, "to_out.module_list.0.block.");
-    x = resnet_block(n, x, c->in_channels, least(c->patch_factor, c->in_channels), mapping);
-    leave(n);
-    return x;
+    return outer_block(n, &k, "to_out", x, c->in_channels, least(c->patch_factor, c->in_channels));
 }
 
 int unet_hop(const unet_config *c, int level) {

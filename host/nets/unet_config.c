@@ -12,6 +12,27 @@ static loris_status read_int(const json *o, const char *key, int low, int high, 
     return LORIS_OK;
 }
 
+/* What models without a context lack. */
+static loris_status read_context(unet_config *c, const json *o, const char *where) {
+    static const int most = 1 << 16;
+    if (!json_get(o, "embedding_features"))
+        return LORIS_OK;
+    TRY(read_int(o, "embedding_features", 0, most, &c->embedding_features, where));
+    if (json_get(o, "video_features"))
+        TRY(read_int(o, "video_features", 0, most, &c->video_features, where));
+    if (!c->embedding_features)
+        return LORIS_OK;
+    const json *genre = json_get(o, "genre");
+    if (genre && genre->type != JSON_TRUE && genre->type != JSON_FALSE)
+        return fail(LORIS_ERROR_INPUT, NULL, "%s: \"genre\" is neither true nor false", where);
+    c->genre = genre && genre->type == JSON_TRUE;
+    TRY(read_int(o, "embedding_max_length", 1, most, &c->embedding_max_length, where));
+    TRY(read_int(o, "rhythm_max_length", 1, most, &c->rhythm_max_length, where));
+    if (c->embedding_features % 2 || c->video_features % 2)
+        return fail(LORIS_ERROR_INPUT, NULL, "%s: \"embedding_features\" and \"video_features\" must be even", where);
+    return LORIS_OK;
+}
+
 /* Whole numbers or truth values; *count receives how many. */
 static loris_status read_list(const json *o, const char *key, int low, int high, int *out, int capacity, int *count, const char *where) {
     const json *list;
@@ -64,6 +85,7 @@ loris_status unet_config_read(unet_config *out, const json *object, const char *
     TRY(read_int(object, "kernel_multiplier", 1, 16, &c.kernel_multiplier, where));
     TRY(read_int(object, "context_features", 0, 65536, &c.context_features, where));
     TRY(read_lists(&c, object, where));
+    TRY(read_context(&c, object, where));
     if (c.channels % c.patch_factor || c.kernel_multiplier % 2)
         return fail(LORIS_ERROR_INPUT, NULL, "%s: \"channels\" must be a multiple of \"patch_factor\", and \"kernel_multiplier\" even", where);
     double hop = c.patch_factor;
@@ -73,4 +95,24 @@ loris_status unet_config_read(unet_config *out, const json *object, const char *
         return fail(LORIS_ERROR_INPUT, NULL, "%s: its factors multiply to more than 2^24", where);
     *out = c;
     return LORIS_OK;
+}
+
+unet_config unet_config_loris(void) {
+    return (unet_config){.in_channels = 2,
+                         .channels = 256,
+                         .patch_factor = 32,
+                         .levels = 6,
+                         .multipliers = {1, 2, 4, 4, 4, 4, 4},
+                         .factors = {4, 4, 4, 2, 2, 2},
+                         .num_blocks = {2, 2, 2, 2, 2, 2},
+                         .attentions = {false, false, false, true, true, true},
+                         .attention_heads = 16,
+                         .attention_features = 64,
+                         .attention_multiplier = 2,
+                         .resnet_groups = 8,
+                         .kernel_multiplier = 2,
+                         .embedding_features = 1024,
+                         .embedding_max_length = 50,
+                         .rhythm_max_length = 400,
+                         .video_features = 1024};
 }

@@ -35,13 +35,23 @@ static loris_status linear_lower(lowering *l, const node *n) {
 static const op linear_op = {
     .name = "linear", .absorb = product_absorb, .prepare = linear_prepare, .lower = linear_lower};
 
-tensor linear(net *n, tensor x, const char *at, int out, bias b) {
-    if (net_failed(n))
-        return (tensor){0};
+/* x times the weight `w`, of [out, channels of x]; the bias, if any, is at.bias. */
+static tensor record(net *n, tensor x, const char *at, weight w, int out, bias b) {
     const shape in = shape_of(n, x);
     shape result = in;
     result.channels = out;
     const product_parameters parameters = {.kernel = 1, .stride = 1};
-    return product_record(n, &linear_op, x, at, product_weight_of(n, at, out, in.channels, 1), b, result, &parameters,
-                          (double)shape_rows(in) * in.channels * out);
+    return product_record(n, &linear_op, x, at, w, b, result, &parameters, (double)shape_rows(in) * in.channels * out);
+}
+
+tensor linear(net *n, tensor x, const char *at, int out, bias b) {
+    if (net_failed(n))
+        return (tensor){0};
+    return record(n, x, at, product_weight_of(n, at, out, shape_of(n, x).channels, 1), out, b);
+}
+
+tensor linear_with(net *n, tensor x, const char *name, int out) {
+    if (net_failed(n))
+        return (tensor){0};
+    return record(n, x, name, net_weight_2d(n, name, out, shape_of(n, x).channels), out, NO_BIAS);
 }

@@ -16,6 +16,9 @@ typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_GELU } ac
 /* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). */
 tensor linear(net *n, tensor x, const char *at, int out, bias b);
 
+/* The same without a bias, the weight [out,Cin] being named scope + name itself. */
+tensor linear_with(net *n, tensor x, const char *name, int out);
+
 /* x [B,L,Cin] -> [B,L,out], "same" padding kernel / 2, odd kernel; weight [out,Cin,kernel], bias [out]. */
 tensor conv1d(net *n, tensor x, const char *at, int out, int kernel);
 
@@ -37,7 +40,7 @@ tensor layer_norm(net *n, tensor x, const char *at);
 /* q [B,N,H D], kv [B,M,2 H D] (keys, then values) -> [B,N,H D]: softmax(q k^T / sqrt D) v for each of H heads. */
 tensor attention(net *n, tensor q, tensor kv, int heads);
 
-/* ---- elementwise and shape (elementwise.c, concat.c, patch.c, fourier.c) --------------------------------------------------- */
+/* ---- elementwise and shape (elementwise.c, concat.c, patch.c, fourier.c, stack.c, row.c)------------------------------------------------ */
 
 tensor add(net *n, tensor a, tensor b);      /* broadcasts evals and batch */
 tensor activate(net *n, tensor x, activation act);
@@ -52,6 +55,34 @@ tensor unpatch(net *n, tensor x, int p);
 
 /* c [E,B,1,1] with weights w [features] named `at` (no suffix) -> [E,B,1,1 + 2 features]: c, sin(2 pi c w), cos(2 pi c w). */
 tensor fourier(net *n, tensor c, const char *at, int features);
+
+/* One above the other: a [A,L,C], b [B,L,C] -> [A+B,L,C]. */
+tensor stack(net *n, tensor a, tensor b);
+
+/* x [B,L,C] + row [B,1,C], the same row for all positions; batches broadcast. */
+tensor add_row(net *n, tensor x, tensor row);
+
+/* Channels first .. first+channels-1: x [B,L,C] -> [B,L,channels]. */
+tensor narrow(net *n, tensor x, int first, int channels);
+
+/* ---- tokens (embedding.c, hawkes.c, lstm.c) --------------------------------------------------------------------------------- */
+
+/* indices [B,L,1] of STORE_I32 -> [B,L,width]: rows of the weight [count,width]; an index beyond the table takes its end. */
+tensor embedding(net *n, tensor indices, const char *at, int count, int width);
+
+/* What a model has learned in place of an input: the first `rows` rows of the weight [count,width] named `at` (no suffix) ->
+ * [1,rows,width]; or of the weight [count,1], 1 where the largest of those rows is and 0 elsewhere -> [1,rows,1] of STORE_I32. */
+tensor learned_rows(net *n, const char *at, int count, int width, int rows);
+tensor learned_peaks(net *n, const char *at, int count, int rows);
+
+/* x [B,L,E] -> sqrt(E) x + (sin arc, cos arc), arc = at.position[l] at.div_term[k] + at.Wt.weight[k]; weights [positions,1],
+ * [E/2] and [E/2,1]. */
+tensor hawkes_encoding(net *n, tensor x, const char *at, int positions);
+
+/* Layer `layer` of a bidirectional LSTM: x [B,T,C] -> [B,T,2 hidden], forward units first. h0, c0 [B,2 layers,hidden]: initial
+ * states, forward before reverse in each layer. Weights as PyTorch names them: weight_ih_l0 [4 hidden,C], weight_hh_l0, bias_ih_l0,
+ * bias_hh_l0, and the same with _reverse. */
+tensor lstm(net *n, tensor x, int hidden, int layer, tensor h0, tensor c0);
 
 /* ---- sampling (window.c, denoise.c, combine.c) ------------------------------------------------------------------------------- */
 

@@ -13,7 +13,8 @@ typedef struct packed {
 
 typedef struct item {
     weight_entry entry; /* first: a weight_entry * is an item * */
-    safetensor own;     /* for weights_add */
+    safetensor own;     /* for weights_add, and for weights made by `generate` */
+    weight_generator *generate; /* makes the values each time they are asked for; NULL: they are at source->data */
     packed *copies;
     bool used;
 } item;
@@ -104,7 +105,8 @@ loris_status weights_new(weights **out, compute *c, const safetensors *file, con
     return LORIS_OK;
 }
 
-loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values) {
+/* An item of its own name and shape, without values. */
+static loris_status new_item(weights *w, item **out, const char *name, int rank, const int64_t *dim) {
     if (rank < 0 || rank > SAFETENSORS_MAX_RANK)
         return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: rank %d", name, rank);
     item *it = arena_alloc(w->memory, 1, sizeof *it);
@@ -116,12 +118,19 @@ loris_status weights_add(weights *w, const char *name, int rank, const int64_t *
         it->own.count *= (size_t)dim[i];
     }
     it->own.bytes = it->own.count * sizeof(float);
+    it->entry = (weight_entry){.source = &it->own, .name = it->own.name};
+    *out = it;
+    return arena_failed(w->memory) ? fail_memory("a weight") : LORIS_OK;
+}
+
+loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values) {
+    item *it;
+    TRY(new_item(w, &it, name, rank, dim));
     uint8_t *copy = arena_alloc(w->memory, it->own.count ? it->own.count : 1, sizeof(float));
-    if (arena_failed(w->memory))
+    if (!copy)
         return fail_memory("a weight");
     memcpy(copy, values, it->own.bytes);
     it->own.data = copy;
-    it->entry = (weight_entry){.source = &it->own, .name = it->own.name};
     return insert(w, it);
 }
 
@@ -140,24 +149,23 @@ const weight_entry *weights_find_or_make(const weights *w, const char *name, int
     const weight_entry *found = weights_find(w, name);
     if (found || !w->generate)
         return found;
-    size_t count = 1;
-    for (int i = 0; i < rank; i++)
-        count *= (size_t)dim[i];
-    float *values = malloc(count * sizeof *values);
-    if (!values)
+    weights *mutable = (weights *)w; /* the set grows, what it means does not change */
+    item *it;
+    if (new_item(mutable, &it, name, rank, dim) != LORIS_OK)
         return NULL;
-    w->generate(values, name, rank, dim);
-    loris_status status = weights_add((weights *)w, name, rank, dim, values); /* the set grows, what it means does not change */
-    free(values);
-    return status == LORIS_OK ? weights_find(w, name) : NULL;
+    it->generate = w->generate;
+    return insert(mutable, it) == LORIS_OK ? &it->entry : NULL;
 }
 
 loris_status weights_values(const weight_entry *e, float **values) {
     const safetensor *t = e->source;
+    weight_generator *generate = ((const item *)e)->generate;
     float *out = malloc(t->count ? t->count * sizeof *out : sizeof *out);
     if (!out)
         return fail_memory(e->name);
-    if (!number_to_f32(out, t->data, t->type, t->count)) {
+    if (generate) {
+        generate(out, t->name, t->rank, t->dim);
+    } else if (!number_to_f32(out, t->data, t->type, t->count)) {
         free(out);
         return fail(LORIS_ERROR_INPUT, "weights are f32, f16, bf16 or f64", "tensor %s has type %s", t->name,
                     number_name(t->type));
