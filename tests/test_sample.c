@@ -77,11 +77,11 @@ static void windows_agree_with_the_whole(void **state) {
     (void)state;
     static const int lengths[] = {301, 257, 129};
     for (int k = 0; k < 3; k++)
-        for (int sampler = 0; sampler < SAMPLER_COUNT; sampler++) {
+        for (int kind = 0; kind < SAMPLER_COUNT; kind++) {
             setup s;
             sampling_report report;
             begin(&s, constant_norms, lengths[k]);
-            s.settings.sampler = (sampler_kind)sampler;
+            s.settings.sampler = (sampler_kind)kind;
             size_t count = (size_t)s.rows * 3;
             float *whole = malloc(count * sizeof *whole), *cut = malloc(count * sizeof *cut);
             s.settings.overlap = s.settings.margin = 0, s.settings.overlap = 1;

@@ -1,5 +1,6 @@
 #include "diffusion/sample.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +22,20 @@ typedef struct denoiser {
     int evaluations;
 } denoiser;
 
-typedef struct run {
-    const sampling_request *request;
+struct sampler {
+    sampling_request request;
     compute *compute;
     const unet_config *unet;
-    const sampling_settings *settings;
+    sampling_settings settings;
+    int token_count, peak_count; /* of all clips */
+    float *sigmas; /* [steps + 1] */
     evaluation *evaluations;
     int count;
     windows windows;
     denoiser plain, guided;
     bool *is_guided; /* [count] */
+    int *row;        /* [count]: which evaluation of its denoiser each is */
+    int draws;       /* of noise, made so far in this run */
     plan *update;
     cl_mem x, y, d, noise; /* on the clip's axis; y is x for samplers of one evaluation a step */
     cl_mem weight;         /* blending weights [windows.count][windows.length] */
@@ -38,88 +43,149 @@ typedef struct run {
     size_t elements; /* of x */
     float *host;     /* [elements] */
     sampling_report report;
-} run;
+};
 
 loris_status seeded_noise(void *user, int draw, size_t first, size_t count, float *out) {
     random_normal(out, *(const uint64_t *)user, (uint64_t)(draw + 1), first, count);
     return LORIS_OK;
 }
 
-static bool two_evaluations(const run *r) {
-    return r->settings->sampler == SAMPLER_ADPM2 || r->settings->sampler == SAMPLER_HEUN;
+static bool two_evaluations(const sampler *r) {
+    return r->settings.sampler == SAMPLER_ADPM2 || r->settings.sampler == SAMPLER_HEUN;
 }
 
-static bool remembers(const run *r) {
-    return r->settings->sampler == SAMPLER_HEUN || r->settings->sampler == SAMPLER_DPMPP2M;
+static bool remembers(const sampler *r) {
+    return r->settings.sampler == SAMPLER_HEUN || r->settings.sampler == SAMPLER_DPMPP2M;
 }
 
 /* ---- buffers on the clip's axis ------------------------------------------------------------------------------------------- */
 
-static loris_status clip_buffer(run *r, cl_mem *out, size_t elements, const char *what) {
-    TRY(buffer_new(r->compute, out, elements * sizeof(float), NULL, what));
+static loris_status clear(sampler *r, cl_mem buffer, size_t elements, const char *what) {
     const cl_uint zero = 0;
+    cl_int error = clEnqueueFillBuffer(r->compute->queue, buffer, &zero, sizeof zero, 0, elements * sizeof(float), 0, NULL, NULL);
+    return compute_check(r->compute, error, "clEnqueueFillBuffer", what);
+}
+
+static loris_status clip_buffer(sampler *r, cl_mem *out, size_t elements, const char *what) {
+    TRY(buffer_new(r->compute, out, elements * sizeof(float), NULL, what));
     r->report.memory += elements * sizeof(float);
-    return compute_check(r->compute, clEnqueueFillBuffer(r->compute->queue, *out, &zero, sizeof zero, 0, elements * sizeof(float), 0, NULL, NULL),
-                         "clEnqueueFillBuffer", what);
+    return clear(r, *out, elements, what);
 }
 
-static loris_status upload_conditioning(run *r, bool any_guided) {
-    const clip_conditioning *c = r->request->conditioning;
+static loris_status make_buffers(sampler *r, bool any_guided) {
     const unet_config *u = r->unet;
-    size_t batch = any_guided ? 2 : 1; /* the second half stays zero: the null */
-    for (int k = 0; k <= u->levels; k++) {
-        int width = u->context_channels[k], hop = unet_hop(u, k);
-        if (!width)
-            continue;
-        if (!c->channels[k])
-            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning channels of level %d are missing", k);
-        size_t rows = (size_t)r->windows.total / (size_t)hop, given = ((size_t)c->rows + (size_t)hop - 1) / (size_t)hop;
-        given = given < rows ? given : rows;
-        TRY(clip_buffer(r, &r->channels[k], batch * rows * (size_t)width, "conditioning channels"));
-        TRY(buffer_write(r->compute, r->channels[k], 0, c->channels[k], given * (size_t)width * sizeof(float), "conditioning channels"));
-    }
-    if (u->context_features) {
-        if (!c->features)
-            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning features are missing");
-        TRY(clip_buffer(r, &r->features, batch * (size_t)u->context_features, "conditioning features"));
-        TRY(buffer_write(r->compute, r->features, 0, c->features, (size_t)u->context_features * sizeof(float), "conditioning features"));
-    }
-    return LORIS_OK;
-}
-
-static loris_status make_buffers(run *r) {
-    size_t bytes = r->elements * sizeof(float);
+    const size_t batch = any_guided ? 2 : 1; /* the second half stays zero: the null */
     TRY(clip_buffer(r, &r->x, r->elements, "the sample"));
     TRY(clip_buffer(r, &r->d, r->elements, "the denoised sample"));
     if (two_evaluations(r))
         TRY(clip_buffer(r, &r->y, r->elements, "the sample between"));
-    if (sampler_is_stochastic(r->settings->sampler))
+    if (sampler_is_stochastic(r->settings.sampler))
         TRY(clip_buffer(r, &r->noise, r->elements, "noise"));
     size_t blending = (size_t)r->windows.count * (size_t)r->windows.length;
     TRY(clip_buffer(r, &r->weight, blending, "blending weights"));
     TRY(buffer_write(r->compute, r->weight, 0, r->windows.weight, blending * sizeof(float), "blending weights"));
+    for (int k = 0; k <= u->levels; k++) {
+        size_t rows = (size_t)r->windows.total / (size_t)unet_hop(u, k), width = (size_t)u->context_channels[k];
+        if (width)
+            TRY(clip_buffer(r, &r->channels[k], batch * rows * width, "conditioning channels"));
+    }
+    if (u->context_features)
+        TRY(clip_buffer(r, &r->features, batch * (size_t)u->context_features, "conditioning features"));
+    return LORIS_OK;
+}
 
-    TRY(r->request->noise(r->request->noise_user, -1, 0, r->elements, r->host));
-    for (size_t i = 0; i < r->elements; i++)
-        r->host[i] *= r->evaluations[0].sigma;
+static loris_status upload_channels(sampler *r) {
+    const clip_conditioning *c = r->request.conditioning;
+    const unet_config *u = r->unet;
+    for (int k = 0; k <= u->levels; k++) {
+        size_t width = (size_t)u->context_channels[k], hop = (size_t)unet_hop(u, k);
+        if (!width)
+            continue;
+        if (!c->channels[k])
+            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning channels of level %d are missing", k);
+        size_t rows = (size_t)r->windows.total / hop, given = ((size_t)c->rows + hop - 1) / hop;
+        given = given < rows ? given : rows;
+        TRY(clear(r, r->channels[k], rows * width, "conditioning channels")); /* an earlier clip may have been longer */
+        TRY(buffer_write(r->compute, r->channels[k], 0, c->channels[k], given * width * sizeof(float), "conditioning channels"));
+    }
+    if (u->context_features) {
+        if (!c->features)
+            return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning features are missing");
+        TRY(buffer_write(r->compute, r->features, 0, c->features, (size_t)u->context_features * sizeof(float),
+                         "conditioning features"));
+    }
+    return LORIS_OK;
+}
+
+/* Tokens, rhythm and genre to a denoiser's network, and what it makes of the clip and the noise levels alone. */
+static loris_status begin_denoiser(sampler *r, const denoiser *e) {
+    const clip_conditioning *c = r->request.conditioning;
+    const size_t width = (size_t)r->unet->embedding_features;
+    if (!e->plan)
+        return LORIS_OK;
+    if (width) {
+        if (c->token_count != r->token_count || c->peak_count != r->peak_count || !c->genre != !r->unet->genre)
+            return fail(LORIS_ERROR_INTERNAL, NULL, "%d tokens, %d peaks and %s genre do not fit a network built for %d and %d",
+                        c->token_count, c->peak_count, c->genre ? "a" : "no", r->token_count, r->peak_count);
+        TRY(plan_write(e->plan, "tokens", c->tokens, (size_t)c->token_count * width * sizeof *c->tokens));
+        TRY(plan_write(e->plan, "peaks", c->peaks, (size_t)c->peak_count * sizeof *c->peaks));
+        if (r->unet->genre)
+            TRY(plan_write(e->plan, "genre", c->genre, width * sizeof *c->genre));
+    }
+    TRY(plan_run(e->plan, PHASE_CLIP, 0));
+    return plan_run(e->plan, PHASE_RUN, 0);
+}
+
+/* One draw of noise over the clip, in r->host. */
+static loris_status draw_noise(sampler *r) {
+    return r->request.noise(r->request.noise_user, r->draws++, 0, r->elements, r->host);
+}
+
+/* r->host becomes the sample. */
+static loris_status write_sample(sampler *r) {
+    size_t bytes = r->elements * sizeof(float);
     TRY(buffer_write(r->compute, r->x, 0, r->host, bytes, "the sample"));
     return two_evaluations(r) ? buffer_write(r->compute, r->y, 0, r->host, bytes, "the sample between") : LORIS_OK;
+}
+
+static loris_status begin_clip(sampler *r) {
+    r->draws = -1;
+    TRY(upload_channels(r));
+    TRY(begin_denoiser(r, &r->plain));
+    TRY(begin_denoiser(r, &r->guided));
+    TRY(draw_noise(r));
+    for (size_t i = 0; i < r->elements; i++)
+        r->host[i] *= r->sigmas[0];
+    return write_sample(r);
 }
 
 /* ---- recording ---------------------------------------------------------------------------------------------------------------- */
 
 /* With one window everything that comes from the clip alone is made once; with several it differs from window to window. */
-static tensor clip_input(net *n, const run *r, const char *name, shape s, cl_mem buffer) {
+static tensor clip_input(net *n, const sampler *r, const char *name, shape s, cl_mem buffer) {
     tensor t = net_input(n, name, r->windows.count == 1 ? PHASE_CLIP : PHASE_STEP, s, STORE_F32);
     net_bind(n, t, buffer);
     return t;
 }
 
+static void record_context(net *n, const sampler *r, unet_inputs *in, int count) {
+    const unet_config *u = r->unet;
+    in->contexts = count;
+    in->context[0] = (unet_context){
+        .tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(1, r->token_count, u->embedding_features), STORE_F32),
+        .peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(1, r->peak_count, 1), STORE_I32),
+    };
+    if (u->genre)
+        in->context[0].genre = net_input(n, "genre", PHASE_CLIP, shape_1d(1, 1, u->embedding_features), STORE_F32);
+    if (count > 1)
+        in->context[1] = unet_null_context(n, u, r->token_count, r->peak_count);
+}
+
 /* Rows start.. of y -> network -> denoised -> blended into d. */
-static net *record_denoiser(const run *r, denoiser *e, int batch) {
+static net *record_denoiser(const sampler *r, denoiser *e, int batch) {
     const unet_config *u = r->unet;
     int total = r->windows.total, length = r->windows.length;
-    net *n = net_new(r->compute, r->request->weights, batch == 2 ? "guided network" : "network", e->evaluations);
+    net *n = net_new(r->compute, r->request.weights, batch == 2 ? "guided network" : "network", e->evaluations);
     if (!n)
         return NULL;
     e->start = net_parameter(n, "start");
@@ -141,6 +207,8 @@ static net *record_denoiser(const run *r, denoiser *e, int batch) {
         in.features = net_input(n, "features", PHASE_CLIP, shape_1d(batch, 1, u->context_features), STORE_F32);
         net_bind(n, in.features, r->features);
     }
+    if (u->embedding_features)
+        record_context(n, r, &in, batch);
     tensor clip = net_state(n, "sample", shape_1d(1, total, u->in_channels), STORE_F32);
     net_bind(n, clip, r->y ? r->y : r->x);
     tensor denoised = net_state(n, "denoised", shape_1d(1, total, u->in_channels), STORE_F32);
@@ -154,7 +222,7 @@ static net *record_denoiser(const run *r, denoiser *e, int batch) {
     return n;
 }
 
-static loris_status fill_denoiser(const run *r, denoiser *e, bool guided) {
+static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
     float *table = calloc((size_t)e->evaluations * (DENOISE_COEFFICIENTS + 1), sizeof *table);
     if (!table)
         return fail_memory("a sampler");
@@ -163,11 +231,11 @@ static loris_status fill_denoiser(const run *r, denoiser *e, bool guided) {
     for (int i = 0; i < r->count; i++) {
         if (r->is_guided[i] != guided)
             continue;
-        scalings s = precondition(r->evaluations[i].sigma, r->settings->sigma_data);
+        scalings s = precondition(r->evaluations[i].sigma, r->settings.sigma_data);
         row[C_IN] = s.in;
         row[C_SKIP] = s.skip;
         row[C_OUT] = s.out;
-        row[C_GUIDANCE] = (float)r->settings->guidance;
+        row[C_GUIDANCE] = (float)r->settings.guidance;
         noise[k++] = s.noise;
         row += DENOISE_COEFFICIENTS;
     }
@@ -176,14 +244,10 @@ static loris_status fill_denoiser(const run *r, denoiser *e, bool guided) {
     if (status == LORIS_OK)
         status = plan_write(e->plan, "c_noise", noise, count * sizeof *noise);
     free(table);
-    TRY(status);
-    TRY(plan_run(e->plan, PHASE_CLIP, 0));
-    return plan_run(e->plan, PHASE_RUN, 0);
+    return status;
 }
 
-static loris_status build_denoiser(run *r, denoiser *e, bool guided) {
-    for (int i = 0; i < r->count; i++)
-        e->evaluations += r->is_guided[i] == guided;
+static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     if (!e->evaluations)
         return LORIS_OK;
     TRY(plan_build(&e->plan, record_denoiser(r, e, guided ? 2 : 1)));
@@ -198,7 +262,7 @@ static loris_status build_denoiser(run *r, denoiser *e, bool guided) {
     return fill_denoiser(r, e, guided);
 }
 
-static net *record_update(const run *r) {
+static net *record_update(const sampler *r) {
     shape whole = shape_1d(1, r->windows.total, r->unet->in_channels);
     net *n = net_new(r->compute, NULL, "sampler", r->count);
     if (!n)
@@ -215,7 +279,7 @@ static net *record_update(const run *r) {
     tensor p = remembers(r) ? net_state(n, "p", whole, STORE_F32) : d;
 
     combine(n, y, (const tensor[]){x, y, d, p}, 4, c, U_X, false);
-    if (sampler_is_stochastic(r->settings->sampler)) {
+    if (sampler_is_stochastic(r->settings.sampler)) {
         tensor noise = net_input(n, "noise", PHASE_STEP, whole, STORE_F32);
         net_bind(n, noise, r->noise);
         combine(n, y, (const tensor[]){y, noise}, 2, c, U_KEEP, false);
@@ -227,7 +291,7 @@ static net *record_update(const run *r) {
     return n;
 }
 
-static loris_status build_update(run *r) {
+static loris_status build_update(sampler *r) {
     TRY(plan_build(&r->update, record_update(r)));
     r->report.memory += plan_memory(r->update);
     float *table = calloc((size_t)r->count * UPDATE_COEFFICIENTS, sizeof *table);
@@ -258,12 +322,13 @@ static loris_status build_update(run *r) {
 
 /* ---- the loop -------------------------------------------------------------------------------------------------------------------- */
 
-static void tell(const run *r, int done) {
-    if (r->request->progress)
-        r->request->progress(r->request->progress_user, "denoise", done, (double)r->count * r->windows.count);
+static void tell(const sampler *r, int done) {
+    if (r->request.progress)
+        r->request.progress(r->request.progress_user, "denoise", done,
+                            (double)r->count * r->windows.count * (r->request.inpaint ? r->request.inpaint->resamples : 1));
 }
 
-static loris_status evaluate(run *r, const denoiser *e, int index, int done) {
+static loris_status evaluate(sampler *r, const denoiser *e, int index, int done) {
     for (int w = 0; w < r->windows.count; w++) {
         plan_set(e->plan, e->start, (cl_uint)r->windows.start[w]);
         plan_set(e->plan, e->fresh, (cl_uint)r->windows.fresh[w]);
@@ -274,57 +339,120 @@ static loris_status evaluate(run *r, const denoiser *e, int index, int done) {
     return LORIS_OK;
 }
 
-static loris_status loop(run *r) {
-    int plain = 0, guided = 0;
-    tell(r, 0);
-    for (int i = 0; i < r->count; i++) {
-        const evaluation *e = &r->evaluations[i];
-        if (r->is_guided[i])
-            TRY(evaluate(r, &r->guided, guided++, i * r->windows.count));
-        else
-            TRY(evaluate(r, &r->plain, plain++, i * r->windows.count));
-        if (e->draw >= 0) {
-            TRY(r->request->noise(r->request->noise_user, e->draw, 0, r->elements, r->host));
+/* The sample where it is unknown, and the source at the step's noise level where it is known. */
+static loris_status merge_source(sampler *r, float sigma, const float *noise) {
+    const inpainting *p = r->request.inpaint;
+    size_t given = (size_t)r->request.rows * (size_t)r->unet->in_channels;
+    TRY(buffer_read(r->compute, r->x, 0, r->host, r->elements * sizeof(float), "the sample"));
+    for (size_t i = 0; i < given; i++)
+        if (p->known[i])
+            r->host[i] = p->source[i] + sigma * noise[i];
+    return write_sample(r);
+}
+
+/* From the noise level after a step back to the one before it. */
+static loris_status renoise(sampler *r, float before, float after) {
+    float *sample = calloc(r->elements, sizeof *sample);
+    if (!sample)
+        return fail_memory("a sampler");
+    const float sigma = (float)sqrt((double)before * before - (double)after * after);
+    loris_status status = buffer_read(r->compute, r->x, 0, sample, r->elements * sizeof(float), "the sample");
+    if (status == LORIS_OK)
+        status = draw_noise(r);
+    for (size_t i = 0; status == LORIS_OK && i < r->elements; i++)
+        r->host[i] = sample[i] + sigma * r->host[i];
+    free(sample);
+    return status == LORIS_OK ? write_sample(r) : status;
+}
+
+/* Evaluations first .. first+count-1, which make one step. */
+static loris_status make_step(sampler *r, int first, int count, int *done) {
+    for (int i = first; i < first + count; i++) {
+        TRY(evaluate(r, r->is_guided[i] ? &r->guided : &r->plain, r->row[i], *done));
+        *done += r->windows.count;
+        if (r->evaluations[i].draw >= 0) {
+            TRY(draw_noise(r));
             TRY(buffer_write(r->compute, r->noise, 0, r->host, r->elements * sizeof(float), "noise"));
         }
         TRY(plan_run(r->update, PHASE_STEP, i));
     }
+    return LORIS_OK;
+}
+
+static loris_status inpaint_step(sampler *r, int first, int count, int *done) {
+    const int step = r->evaluations[first].step, resamples = r->request.inpaint->resamples;
+    float *noise = calloc(r->elements, sizeof *noise);
+    if (!noise)
+        return fail_memory("a sampler");
+    loris_status status = draw_noise(r);
+    memcpy(noise, r->host, r->elements * sizeof *noise);
+    for (int k = 0; status == LORIS_OK && k < resamples; k++) {
+        status = merge_source(r, r->sigmas[step], noise);
+        if (status == LORIS_OK)
+            status = make_step(r, first, count, done);
+        if (status == LORIS_OK && k + 1 < resamples)
+            status = renoise(r, r->sigmas[step], r->sigmas[step + 1]);
+    }
+    free(noise);
+    return status;
+}
+
+static loris_status loop(sampler *r) {
+    int done = 0;
+    tell(r, 0);
+    for (int first = 0, end; first < r->count; first = end) {
+        for (end = first + 1; end < r->count && r->evaluations[end].step == r->evaluations[first].step;)
+            end++;
+        TRY(r->request.inpaint ? inpaint_step(r, first, end - first, &done) : make_step(r, first, end - first, &done));
+    }
     return compute_finish(r->compute, "sampler");
 }
 
-static loris_status prepare(run *r) {
-    const sampling_settings *s = r->settings;
-    int grid = unet_hop(r->unet, r->unet->levels), rows = r->request->rows;
-    int length = s->window ? s->window : (rows + grid - 1) / grid * grid;
-    TRY(windows_new(&r->windows, rows, length, grid, s->overlap, s->margin));
-    r->elements = (size_t)r->windows.total * (size_t)r->unet->in_channels;
-    r->host = calloc(r->elements, sizeof *r->host);
-    float *sigmas = calloc((size_t)s->steps + 1, sizeof *sigmas);
-    if (!r->host || !sigmas) {
-        free(sigmas);
+static loris_status list_evaluations(sampler *r) {
+    const sampling_settings *s = &r->settings;
+    r->sigmas = calloc((size_t)s->steps + 1, sizeof *r->sigmas);
+    if (!r->sigmas)
         return fail_memory("a sampler");
-    }
-    karras_sigmas(sigmas, s->steps, s->sigma_min, s->sigma_max, s->rho);
-    loris_status status = sampler_evaluations(s->sampler, sigmas, s->steps, &r->evaluations, &r->count);
-    free(sigmas);
-    TRY(status);
+    karras_sigmas(r->sigmas, s->steps, s->sigma_min, s->sigma_max, s->rho);
+    TRY(sampler_evaluations(s->sampler, r->sigmas, s->steps, &r->evaluations, &r->count));
     r->is_guided = calloc((size_t)r->count, sizeof *r->is_guided);
-    if (!r->is_guided)
+    r->row = calloc((size_t)r->count, sizeof *r->row);
+    if (!r->is_guided || !r->row)
         return fail_memory("a sampler");
-    bool any = false;
     for (int i = 0; i < r->count; i++) {
         double sigma = r->evaluations[i].sigma;
         r->is_guided[i] = s->guidance != 1 && sigma >= s->guidance_low && sigma <= s->guidance_high;
-        any = any || r->is_guided[i];
+        r->row[i] = r->is_guided[i] ? r->guided.evaluations++ : r->plain.evaluations++;
     }
-    TRY(make_buffers(r));
-    TRY(upload_conditioning(r, any));
+    return LORIS_OK;
+}
+
+static loris_status prepare(sampler *r) {
+    const sampling_settings *s = &r->settings;
+    int grid = unet_hop(r->unet, r->unet->levels), rows = r->request.rows;
+    int length = s->window ? s->window : (rows + grid - 1) / grid * grid;
+    if (s->steps < 2)
+        return fail(LORIS_ERROR_ARGUMENT, "use at least 2 steps", "%d steps make no update", s->steps);
+    TRY(windows_new(&r->windows, rows, length, grid, s->overlap, s->margin));
+    if (r->unet->embedding_features && r->windows.count > 1)
+        return fail(LORIS_ERROR_ARGUMENT, "sample it in one window, or cut it to clips of the model's length",
+                    "a clip of %d rows is longer than the %d that a network with visual tokens sees at once", rows, length);
+    r->token_count = r->request.conditioning->token_count;
+    r->peak_count = r->request.conditioning->peak_count;
+    r->elements = (size_t)r->windows.total * (size_t)r->unet->in_channels;
+    r->host = calloc(r->elements, sizeof *r->host);
+    if (!r->host)
+        return fail_memory("a sampler");
+    TRY(list_evaluations(r));
+    TRY(make_buffers(r, r->guided.evaluations > 0));
     TRY(build_denoiser(r, &r->plain, false));
     TRY(build_denoiser(r, &r->guided, true));
     return build_update(r);
 }
 
-static void release(run *r) {
+void sampler_free(sampler *r) {
+    if (!r)
+        return;
     plan_free(r->plain.plan);
     plan_free(r->guided.plan);
     plan_free(r->update);
@@ -334,35 +462,77 @@ static void release(run *r) {
     for (int k = 0; k <= UNET_MAX_LEVELS; k++)
         buffer_free(&r->channels[k]);
     windows_free(&r->windows);
+    free(r->sigmas);
     free(r->evaluations);
     free(r->is_guided);
+    free(r->row);
     free(r->host);
+    free(r);
+}
+
+/* What is in flight still uses the buffers; the failure stays the first one. */
+static void drain(const sampler *r) {
+    error_record record;
+    error_take(&record);
+    compute_finish(r->compute, "sampler");
+    error_put(&record);
+}
+
+loris_status sampler_new(sampler **out, const sampling_request *request) {
+    sampler *r = calloc(1, sizeof *r);
+    if (!r)
+        return fail_memory("a sampler");
+    r->request = *request;
+    r->compute = request->compute;
+    r->unet = request->unet;
+    r->settings = *request->settings;
+    loris_status status = prepare(r);
+    if (status != LORIS_OK) {
+        drain(r);
+        sampler_free(r);
+        return status;
+    }
+    *out = r;
+    return LORIS_OK;
+}
+
+sampling_request *sampler_request(sampler *r) {
+    return &r->request;
+}
+
+static void finish_clip(const sampler *r, float *out, size_t count) {
+    const inpainting *p = r->request.inpaint;
+    for (size_t i = 0; i < count; i++)
+        if (p)
+            out[i] = p->known[i] ? p->source[i] : out[i];
+        else
+            out[i] = out[i] < -1 ? -1 : out[i] > 1 ? 1 : out[i];
+}
+
+loris_status sampler_run(sampler *r, float *out, sampling_report *report) {
+    const size_t wanted = (size_t)r->request.rows * (size_t)r->unet->in_channels;
+    loris_status status = begin_clip(r);
+    if (status == LORIS_OK)
+        status = loop(r);
+    if (status == LORIS_OK)
+        status = buffer_read(r->compute, r->x, 0, out, wanted * sizeof *out, "the sample");
+    if (status != LORIS_OK) {
+        drain(r);
+        return status;
+    }
+    finish_clip(r, out, wanted);
+    r->report.evaluations = r->count * (r->request.inpaint ? r->request.inpaint->resamples : 1);
+    r->report.windows = r->windows.count;
+    r->report.weights = weights_device_bytes(r->request.weights);
+    if (report)
+        *report = r->report;
+    return LORIS_OK;
 }
 
 loris_status sample_clip(const sampling_request *request, float *out, sampling_report *report) {
-    run r = {.request = request, .compute = request->compute, .unet = request->unet, .settings = request->settings};
-    size_t wanted = (size_t)request->rows * (size_t)request->unet->in_channels;
-    if (request->settings->steps < 2)
-        return fail(LORIS_ERROR_ARGUMENT, "use at least 2 steps", "%d steps make no update", request->settings->steps);
-    loris_status status = prepare(&r);
-    if (status == LORIS_OK)
-        status = loop(&r);
-    if (status == LORIS_OK)
-        status = buffer_read(r.compute, r.x, 0, out, wanted * sizeof *out, "the sample");
-    if (status == LORIS_OK) {
-        for (size_t i = 0; i < wanted; i++)
-            out[i] = out[i] < -1 ? -1 : out[i] > 1 ? 1 : out[i];
-        r.report.evaluations = r.count;
-        r.report.windows = r.windows.count;
-        r.report.weights = weights_device_bytes(request->weights);
-        if (report)
-            *report = r.report;
-    } else {
-        error_record record;
-        error_take(&record);
-        compute_finish(r.compute, "sampler"); /* what is in flight still uses the buffers */
-        error_put(&record);
-    }
-    release(&r);
+    sampler *r = NULL;
+    TRY(sampler_new(&r, request));
+    loris_status status = sampler_run(r, out, report);
+    sampler_free(r);
     return status;
 }

@@ -20,9 +20,25 @@ typedef struct clip_conditioning {
     int rows;                                     /* at level 0 */
     const float *channels[UNET_MAX_LEVELS + 1];   /* [ceil(rows / unet_hop)][context_channels[k]], or NULL where that is 0 */
     const float *features;                        /* [context_features], or NULL */
+
+    /* For networks whose embedding_features is not 0; their null evaluation takes what they have learned instead. */
+    const float *tokens;  /* [token_count][embedding_features] */
+    const int32_t *peaks; /* [peak_count] of 0 and 1: the rhythm */
+    int token_count, peak_count;
+    const float *genre; /* [embedding_features], or NULL where the network has no genre */
 } clip_conditioning;
 
-/* Where noise comes from. Draw -1 is the initial noise, draw i is added after update i. Fills out[first .. first+count). The
+/* Parts of a clip that are given (RePaint, Lugmayr et al., 2022, as in audio-diffusion-pytorch): before each step they are set to
+ * the source at the step's noise level; each step is made `resamples` times, noise being added in between to get back to its
+ * level, so that the rest comes to fit. The result is not limited to [-1, 1]. */
+typedef struct inpainting {
+    const float *source;  /* [rows][in_channels] */
+    const uint8_t *known; /* [rows][in_channels]: 1 = as in the source */
+    int resamples;        /* at least 1 */
+} inpainting;
+
+/* Where noise comes from. Draw -1 is the initial noise, later ones are counted as they are made: for a sampler draw i is added after
+ * update i; inpainting makes one at each step's begin for the source, then one after each update, with one between resamples. Fills out[first .. first+count). The
  * position is row * in_channels + channel on the clip's axis. */
 typedef loris_status noise_function(void *user, int draw, size_t first, size_t count, float *out);
 
@@ -43,13 +59,24 @@ typedef struct sampling_request {
     const sampling_settings *settings;
     int rows; /* of the clip */
     const clip_conditioning *conditioning;
+    const inpainting *inpaint; /* NULL = none */
     noise_function *noise;
     void *noise_user;
     loris_progress_function *progress; /* stage "denoise", done of total window evaluations; or NULL */
     void *progress_user;
 } sampling_request;
 
-/* out [rows][in_channels], limited to [-1, 1]. `report` may be NULL. */
+/* out [rows][in_channels], limited to [-1, 1]. `report` may be NULL. Networks that attend to tokens see the whole clip in one
+ * window, because their tokens belong to all of it: LORIS_ERROR_ARGUMENT for a clip that is longer than the window. */
 loris_status sample_clip(const sampling_request *request, float *out, sampling_report *report);
+
+/* The same for several clips of one length, with the networks built once. The request is copied; a run takes its conditioning (of as
+ * many tokens and peaks as at first), its parts that are given, its noise and its progress from the sampler's request, which may
+ * be changed between runs. */
+typedef struct sampler sampler;
+loris_status sampler_new(sampler **out, const sampling_request *request);
+sampling_request *sampler_request(sampler *s);
+loris_status sampler_run(sampler *s, float *out, sampling_report *report);
+void sampler_free(sampler *s); /* NULL is allowed */
 
 #endif
