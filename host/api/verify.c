@@ -24,16 +24,24 @@ bool verify_has(const verifier *v, const char *name) {
     return npy_path(v, v->folder, name, path) == LORIS_OK && file_exists(path);
 }
 
-loris_status verify_read(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out) {
+static loris_status read_array(const verifier *v, const char *name, int rank, const int64_t *dim, bool integers, npy *out) {
     char path[4096];
     TRY(npy_path(v, v->folder, name, path));
     TRY(npy_read(out, path));
     loris_status status = npy_expect(out, path, rank, dim);
-    if (status == LORIS_OK && !out->f32)
-        status = fail(LORIS_ERROR_INPUT, NULL, "%s: expected floating-point numbers", path);
+    if (status == LORIS_OK && !(integers ? (void *)out->i64 : (void *)out->f32))
+        status = fail(LORIS_ERROR_INPUT, NULL, "%s: expected %s numbers", path, integers ? "whole" : "floating-point");
     if (status != LORIS_OK)
         npy_free(out);
     return status;
+}
+
+loris_status verify_read(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out) {
+    return read_array(v, name, rank, dim, false, out);
+}
+
+loris_status verify_read_integers(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out) {
+    return read_array(v, name, rank, dim, true, out);
 }
 
 loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got, const float *want,
@@ -69,6 +77,8 @@ loris_status loris_verify(loris_engine *engine, const char *folder, const loris_
         TRY(verify_device(&v));
     else if (verify_is_bands(&v))
         TRY(verify_bands(&v));
+    else if (verify_is_full(&v))
+        TRY(verify_full(&v));
     else if (verify_has(&v, "x"))
         TRY(verify_unet(&v));
     else

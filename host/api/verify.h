@@ -11,6 +11,7 @@
  * another order: some 100 layers of relative error 2^-24 sqrt(K), K about 1000 terms, give about 2e-5. A sampler repeats it. */
 static const double EVALUATION_TOLERANCE = 1e-4;
 static const double SAMPLE_TOLERANCE = 1e-3;
+static const double GUIDED_TOLERANCE = 1e-3; /* a guidance scale of 20 multiplies the difference of two evaluations */
 
 typedef struct verifier {
     compute *compute;
@@ -25,14 +26,17 @@ loris_status verify_compare(verifier *v, const char *name, int rank, const int64
 
 /* Reads folder/name.npy as f32 of the given shape (-1 = any). */
 loris_status verify_read(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out);
+loris_status verify_read_integers(const verifier *v, const char *name, int rank, const int64_t *dim, npy *out);
 bool verify_has(const verifier *v, const char *name); /* folder/name.npy exists */
 
 /* [channels][length] <-> [length][channels] */
 void verify_transpose(float *out, const float *in, size_t rows, size_t columns);
 
 loris_status verify_unet(verifier *v);    /* a U-Net with config.json, model.safetensors, x, c_noise, ... */
+loris_status verify_full(verifier *v);    /* the full network on made-up weights and inputs: config.json says which */
 loris_status verify_bands(verifier *v);   /* scores with their conditioning, features and bands */
 loris_status verify_device(verifier *v);  /* the built-in known-answer test */
 bool verify_is_bands(const verifier *v);  /* does the folder hold NAME-score.json? */
+bool verify_is_full(const verifier *v);   /* does its config.json say that weights are made up? */
 
 #endif

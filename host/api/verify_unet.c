@@ -1,20 +1,13 @@
-/* Golden arrays of a U-Net: one evaluation, one denoising, and whole samples with each sampler. Arrays are (B, C, L). */
+/* Golden arrays of a U-Net: evaluations, one denoising, and whole samples with each sampler. Arrays are (B, C, L). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/verify.h"
+#include "api/verify_golden.h"
 #include "plan/plan.h"
 
-typedef struct golden {
-    model *model;
-    weights *weights;
-    int batch, length; /* of x */
-    npy x, c_noise, features, channels[UNET_MAX_LEVELS + 1];
-    npy noise, draws;
-    int item; /* of the batch, while sampling */
-} golden;
+static const double SAMPLE_GUIDANCE = 3; /* of the golden samples and denoisings of networks with a context */
 
 static float *values(size_t count) {
     return calloc(count ? count : 1, sizeof(float));
@@ -31,48 +24,101 @@ static float *channels_last(const npy *a) {
 
 /* ---- one evaluation -------------------------------------------------------------------------------------------------------- */
 
-/* Records x (times c_in where denoising) -> network -> "y", or the denoised signal. */
-static net *record(const verifier *v, const golden *g, bool denoised) {
+/* Golden evaluations: which contexts the network has beside each other, and what is made of its results. */
+typedef enum contexts { CONTEXT_GIVEN, CONTEXT_NULL, CONTEXT_BOTH } contexts;
+
+typedef struct evaluation_check {
+    const char *name;
+    contexts contexts;
+    double guidance; /* of CONTEXT_BOTH */
+    bool denoised;
+    double tolerance;
+} evaluation_check;
+
+static bool has_context(const golden *g) {
+    return g->model->unet.embedding_features > 0;
+}
+
+static void record_contexts(net *n, const golden *g, contexts which, int batch, unet_inputs *in) {
+    const unet_config *u = &g->model->unet;
+    if (which != CONTEXT_NULL) {
+        unet_context *given = &in->context[in->contexts++];
+        given->tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(batch, g->token_count, u->embedding_features), STORE_F32);
+        given->peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(batch, g->peak_count, 1), STORE_I32);
+        if (u->genre)
+            given->genre = net_input(n, "genre", PHASE_CLIP, shape_1d(batch, 1, u->embedding_features), STORE_F32);
+    }
+    if (which != CONTEXT_GIVEN)
+        in->context[in->contexts++] = unet_null_context(n, u, g->token_count, g->peak_count);
+}
+
+/* Records x (times c_in where denoising) -> network -> "y", or the denoised signal, for `batch` items. */
+static net *record(const verifier *v, const golden *g, const evaluation_check *check, int batch) {
     const unet_config *u = &g->model->unet;
     net *n = net_new(v->compute, g->weights, "network", 1);
     if (!n)
         return NULL;
-    tensor x = net_input(n, "x", PHASE_STEP, shape_1d(g->batch, g->length, u->in_channels), STORE_F32), in_x = x;
-    unet_inputs in = {.c_noise = net_input(n, "c_noise", PHASE_RUN, shape_1d(g->batch, 1, 1), STORE_F32)};
-    tensor c = net_input(n, "coefficients", PHASE_RUN, shape_1d(1, 1, 3), STORE_F32);
-    if (denoised)
-        in_x = scale_by(n, x, c, 0);
+    tensor x = net_input(n, "x", PHASE_STEP, shape_1d(batch, g->length, u->in_channels), STORE_F32);
+    unet_inputs in = {.x = x, .c_noise = net_input(n, "c_noise", PHASE_RUN, shape_1d(batch, 1, 1), STORE_F32)};
+    tensor c = net_input(n, "coefficients", PHASE_RUN, shape_1d(1, 1, 4), STORE_F32);
+    if (check->denoised)
+        in.x = scale_by(n, x, c, 0);
     for (int k = 0; k <= u->levels; k++)
         if (u->context_channels[k]) {
             char name[32];
             snprintf(name, sizeof name, "channels%d", k);
-            in.channels[k] = net_input(n, name, PHASE_CLIP, shape_1d(g->batch, g->length / unet_hop(u, k), u->context_channels[k]), STORE_F32);
+            in.channels[k] =
+                net_input(n, name, PHASE_CLIP, shape_1d(batch, g->length / unet_hop(u, k), u->context_channels[k]), STORE_F32);
         }
     if (u->context_features)
-        in.features = net_input(n, "features", PHASE_CLIP, shape_1d(g->batch, 1, u->context_features), STORE_F32);
-    in.x = in_x;
+        in.features = net_input(n, "features", PHASE_CLIP, shape_1d(batch, 1, u->context_features), STORE_F32);
+    if (has_context(g))
+        record_contexts(n, g, check->contexts, batch, &in);
     tensor y = unet(n, u, &in);
-    net_output(n, "y", denoised ? denoise(n, x, y, c, 1) : y);
+    net_output(n, "y", check->denoised ? denoise(n, x, y, c, 1) : y);
     return n;
 }
 
-static loris_status write_inputs(plan *p, const golden *g, const float *x, const float *c_noise, const float coefficients[3]) {
+static loris_status write_contexts(plan *p, const golden *g, size_t first, size_t batch) {
+    const size_t width = (size_t)g->model->unet.embedding_features, tokens = (size_t)g->token_count * width;
+    const size_t peaks = (size_t)g->peak_count;
+    TRY(plan_write(p, "tokens", g->tokens.f32 + first * tokens, batch * tokens * sizeof(float)));
+    TRY(plan_write(p, "peaks", g->peaks + first * peaks, batch * peaks * sizeof *g->peaks));
+    return g->genres ? plan_write(p, "genre", g->genres + first * width, batch * width * sizeof(float)) : LORIS_OK;
+}
+
+/* Items first .. first+batch-1; x [batch][S][C]. */
+static loris_status write_inputs(plan *p, const golden *g, const evaluation_check *check, int first, int batch, const float *x) {
     const unet_config *u = &g->model->unet;
-    TRY(plan_write(p, "x", x, g->x.count * sizeof *x));
-    TRY(plan_write(p, "c_noise", c_noise, (size_t)g->batch * sizeof *c_noise));
-    TRY(plan_write(p, "coefficients", coefficients, 3 * sizeof *coefficients));
+    const scalings s = precondition(0.5, g->model->sigma_data);
+    const float coefficients[4] = {s.in, s.skip, s.out, (float)check->guidance};
+    const size_t items = (size_t)batch, from = (size_t)first;
+    TRY(plan_write(p, "x", x, g->x.count / (size_t)g->batch * items * sizeof *x));
+    TRY(plan_write(p, "coefficients", coefficients, sizeof coefficients));
+    float *noise = values(items);
+    if (!noise)
+        return fail_memory("golden arrays");
+    for (size_t b = 0; b < items; b++)
+        noise[b] = check->denoised ? s.noise : g->c_noise.f32[from + b];
+    loris_status written = plan_write(p, "c_noise", noise, items * sizeof *noise);
+    free(noise);
+    TRY(written);
     for (int k = 0; k <= u->levels; k++)
         if (u->context_channels[k]) {
             char name[32];
             snprintf(name, sizeof name, "channels%d", k);
             float *last = channels_last(&g->channels[k]);
-            loris_status status = last ? plan_write(p, name, last, g->channels[k].count * sizeof *last) : fail_memory("golden arrays");
+            const size_t size = g->channels[k].count / (size_t)g->batch;
+            loris_status status = last ? plan_write(p, name, last + from * size, items * size * sizeof *last)
+                                       : fail_memory("golden arrays");
             free(last);
             TRY(status);
         }
-    if (u->context_features)
-        TRY(plan_write(p, "features", g->features.f32, g->features.count * sizeof(float)));
-    return LORIS_OK;
+    if (u->context_features) {
+        const size_t width = (size_t)u->context_features;
+        TRY(plan_write(p, "features", g->features.f32 + from * width, items * width * sizeof(float)));
+    }
+    return has_context(g) && check->contexts != CONTEXT_NULL ? write_contexts(p, g, from, items) : LORIS_OK;
 }
 
 static loris_status run_phases(plan *p) {
@@ -81,38 +127,71 @@ static loris_status run_phases(plan *p) {
     return plan_run(p, PHASE_STEP, 0);
 }
 
-static loris_status check_evaluation(verifier *v, const golden *g, bool denoised) {
-    const char *name = denoised ? "denoised" : "unet";
-    if (!verify_has(v, name))
+/* y [count] of the given context and then of none -> guided, in place of the first */
+static void guide(float *y, size_t count, double guidance) {
+    for (size_t i = 0; i < count; i++)
+        y[i] = y[count + i] + (y[i] - y[count + i]) * (float)guidance;
+}
+
+/* Items first .. first+batch-1 of x [B][S][C] -> got (B, C, S). */
+static loris_status evaluate_items(const golden *g, plan *p, const evaluation_check *check, int first, int batch, const float *x,
+                                   float *got) {
+    const size_t item = g->x.count / (size_t)g->batch, channels = (size_t)g->model->unet.in_channels;
+    const bool pair = check->contexts == CONTEXT_BOTH && !check->denoised;
+    const size_t count = (size_t)batch * item;
+    float *y = values((pair ? 2 : 1) * count);
+    loris_status status = y ? LORIS_OK : fail_memory("golden arrays");
+    if (status == LORIS_OK)
+        status = write_inputs(p, g, check, first, batch, x + (size_t)first * item);
+    if (status == LORIS_OK)
+        status = run_phases(p);
+    if (status == LORIS_OK)
+        status = plan_read(p, "y", y, (pair ? 2 : 1) * count * sizeof *y);
+    if (status == LORIS_OK && pair)
+        guide(y, count, check->guidance);
+    for (size_t b = 0; status == LORIS_OK && b < (size_t)batch; b++)
+        verify_transpose(got + ((size_t)first + b) * item, y + b * item, item / channels, channels);
+    free(y);
+    return status;
+}
+
+/* The whole batch at once, except where each item becomes a batch of two. */
+static loris_status check_evaluation(verifier *v, const golden *g, const evaluation_check *check) {
+    if (!verify_has(v, check->name))
         return LORIS_OK;
-    size_t count = g->x.count, item = count / (size_t)g->batch, channels = (size_t)g->model->unet.in_channels;
-    float *x = channels_last(&g->x), *noise = values((size_t)g->batch), *got = values(count), *last = values(count);
+    const int batch = check->contexts == CONTEXT_BOTH ? 1 : g->batch;
+    float *x = channels_last(&g->x), *got = values(g->x.count);
     plan *p = NULL;
     npy want = {0};
-    loris_status status = x && noise && got && last ? LORIS_OK : fail_memory("golden arrays");
+    loris_status status = x && got ? LORIS_OK : fail_memory("golden arrays");
     if (status != LORIS_OK)
         goto done;
-    scalings s = precondition(0.5, g->model->sigma_data);
-    for (size_t i = 0; denoised && i < count; i++)
+    for (size_t i = 0; check->denoised && i < g->x.count; i++)
         x[i] *= 0.1f;
-    for (int b = 0; b < g->batch; b++)
-        noise[b] = denoised ? s.noise : g->c_noise.f32[b];
-    TRY_GOTO(verify_read(v, name, g->x.rank, g->x.dim, &want));
-    TRY_GOTO(plan_build(&p, record(v, g, denoised)));
-    TRY_GOTO(write_inputs(p, g, x, noise, (const float[]){s.in, s.skip, s.out}));
-    TRY_GOTO(run_phases(p));
-    TRY_GOTO(plan_read(p, "y", last, count * sizeof *last));
-    for (int b = 0; b < g->batch; b++)
-        verify_transpose(got + (size_t)b * item, last + (size_t)b * item, item / channels, channels);
-    status = verify_compare(v, name, g->x.rank, g->x.dim, got, want.f32, EVALUATION_TOLERANCE);
+    TRY_GOTO(verify_read(v, check->name, g->x.rank, g->x.dim, &want));
+    TRY_GOTO(plan_build(&p, record(v, g, check, batch)));
+    for (int first = 0; first < g->batch; first += batch)
+        TRY_GOTO(evaluate_items(g, p, check, first, batch, x, got));
+    status = verify_compare(v, check->name, g->x.rank, g->x.dim, got, want.f32, check->tolerance);
 done:
     plan_free(p);
     npy_free(&want);
     free(x);
-    free(noise);
     free(got);
-    free(last);
     return status;
+}
+
+static loris_status check_evaluations(verifier *v, const golden *g) {
+    const evaluation_check checks[] = {
+        {"unet", CONTEXT_GIVEN, 1, false, EVALUATION_TOLERANCE},
+        {"unet_null", CONTEXT_NULL, 1, false, EVALUATION_TOLERANCE},
+        {"guided20", CONTEXT_BOTH, 20, false, GUIDED_TOLERANCE},
+        {"denoised", has_context(g) ? CONTEXT_BOTH : CONTEXT_GIVEN, SAMPLE_GUIDANCE, true, EVALUATION_TOLERANCE},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (has_context(g) || checks[i].contexts == CONTEXT_GIVEN)
+            TRY(check_evaluation(v, g, &checks[i]));
+    return weights_all_used(g->weights);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------------------ */
@@ -151,6 +230,14 @@ static loris_status sample_item(const verifier *v, golden *g, int item, const sa
     }
     if (u->context_features)
         conditioning.features = g->features.f32 + item * u->context_features;
+    if (has_context(g)) {
+        const size_t width = (size_t)u->embedding_features, at = (size_t)item;
+        conditioning.tokens = g->tokens.f32 + at * (size_t)g->token_count * width;
+        conditioning.peaks = g->peaks + at * (size_t)g->peak_count;
+        conditioning.genre = g->genres ? g->genres + at * width : NULL;
+        conditioning.token_count = g->token_count;
+        conditioning.peak_count = g->peak_count;
+    }
     g->item = item;
     sampling_request request = {.compute = v->compute, .weights = g->weights, .unet = u, .settings = s, .rows = g->length,
                                 .conditioning = &conditioning,
@@ -168,7 +255,7 @@ static loris_status check_sample(verifier *v, golden *g, sampler_kind kind, int 
     if (!verify_has(v, name))
         return LORIS_OK;
     sampling_settings s = {.sampler = kind, .steps = steps, .sigma_min = 1e-4, .sigma_max = 3, .rho = 9, .sigma_data = g->model->sigma_data,
-                           .guidance = 1, .overlap = 1};
+                           .guidance = has_context(g) ? SAMPLE_GUIDANCE : 1, .guidance_high = HUGE_VAL, .overlap = 1};
     size_t count = g->x.count, item = count / (size_t)g->batch, channels = (size_t)g->model->unet.in_channels;
     float *got = values(count), *last = values(item);
     npy want = {0};
@@ -239,11 +326,14 @@ loris_status verify_unet(verifier *v) {
     TRY_GOTO(model_open(&g.model, v->folder));
     TRY_GOTO(weights_new(&g.weights, v->compute, g.model->file, g.model->prefix));
     TRY_GOTO(read_golden(v, &g));
-    TRY_GOTO(check_evaluation(v, &g, false));
-    TRY_GOTO(weights_all_used(g.weights));
-    TRY_GOTO(check_evaluation(v, &g, true));
+    if (has_context(&g)) {
+        TRY_GOTO(golden_read_context(v, &g));
+        TRY_GOTO(golden_check_context(v, &g));
+    }
+    TRY_GOTO(check_evaluations(v, &g));
     TRY_GOTO(check_samples(v, &g));
 done:
+    golden_free_context(&g);
     weights_free(g.weights);
     model_close(g.model);
     npy *arrays[] = {&g.x, &g.c_noise, &g.features, &g.noise, &g.draws};

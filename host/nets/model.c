@@ -46,7 +46,9 @@ static loris_status find_prefix(model *m) {
         size_t length = strlen(name), tail = sizeof mark - 1;
         if (length >= tail && !strcmp(name + length - tail, mark) && !strstr(name, "diffusion.net.")) {
             m->prefix = arena_printf(m->memory, "%.*s", (int)(length - tail), name);
-            return m->prefix ? LORIS_OK : fail_memory("a model");
+            const char *own = m->prefix ? strstr(m->prefix, "cond_diffusion.unet.") : NULL;
+            m->root = arena_printf(m->memory, "%.*s", own ? (int)(own - m->prefix) : 0, name);
+            return m->prefix && m->root ? LORIS_OK : fail_memory("a model");
         }
     }
     return fail(LORIS_ERROR_INPUT, "expected the weights of a LORIS or loris-cl model", "%s: holds no U-Net (no tensor named ...%s)", m->path,

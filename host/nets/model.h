@@ -25,6 +25,7 @@ typedef struct model {
     const char *name, *path;
     safetensors *file;
     const char *prefix; /* of the U-Net's tensors */
+    const char *root;   /* of the encoders' tensors beside it */
     unet_config unet;
     double sigma_data;
     bool has_bands, has_sampling;
