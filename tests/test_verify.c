@@ -62,6 +62,21 @@ static void the_device_knows_the_answers(void **state) {
     assert_true(r.count >= 2 && r.failed == 0);
 }
 
+static void conditional_networks_match_the_reference(void **state) {
+    (void)state;
+    static const char *const folders[] = {"cond", "genre"};
+    for (int i = 0; i < 2; i++) {
+        results r;
+        char path[4096];
+        snprintf(path, sizeof path, "%s/unet/%s", LORIS_TEST_DATA, folders[i]);
+        assert_ok(verify(path, NULL, &r));
+        static const char *const wanted[] = {"tokens", "peaks", "envelope", "null_peaks", "hawkes_bottleneck", "unet", "unet_null", "guided20",
+                                             "denoised", "sigmas", "sample_adpm2", "sample_aeuler", "sample_heun", "sample_dpmpp2m"};
+        for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++)
+            assert_true(reported(&r, wanted[k]));
+    }
+}
+
 static void networks_match_the_reference(void **state) {
     (void)state;
     static const char *const folders[] = {"uncond", "channels", "upsampler"};
@@ -224,6 +239,7 @@ int main(void) {
         cmocka_unit_test(the_device_knows_the_answers),
         cmocka_unit_test(networks_match_the_reference),
         cmocka_unit_test(the_default_model_matches_the_reference),
+        cmocka_unit_test(conditional_networks_match_the_reference),
         cmocka_unit_test(a_golden_value_off_by_one_percent_fails),
         cmocka_unit_test(a_weight_off_by_one_percent_fails),
         cmocka_unit_test(a_kernel_off_by_one_percent_fails),

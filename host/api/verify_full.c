@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/verify.h"
 #include "core/file.h"
@@ -109,6 +110,22 @@ static void tell_size(const verifier *v, const plan *p, const weights *w) {
                 plan_flop(p, PHASE_CLIP) * 1e-9, plan_flop(p, PHASE_STEP) * 1e-9);
 }
 
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static loris_status run_timed(const verifier *v, plan *p) {
+    for (phase which = PHASE_CLIP; which <= PHASE_STEP; which++) {
+        const double from = now();
+        TRY(plan_run(p, which, 0));
+        TRY(compute_finish(v->compute, phase_name(which)));
+        log_message(LORIS_LOG_INFO, "%s: phase %s took %.2f s", v->folder, phase_name(which), now() - from);
+    }
+    return LORIS_OK;
+}
+
 static loris_status evaluate(const verifier *v, full_case *f) {
     const size_t count = (size_t)f->unet.in_channels * f->samples;
     weights *w = NULL;
@@ -121,8 +138,7 @@ static loris_status evaluate(const verifier *v, full_case *f) {
     TRY_GOTO(plan_write(p, "c_noise", &f->c_noise, sizeof f->c_noise));
     TRY_GOTO(plan_write(p, "tokens", f->tokens, TOKENS * (size_t)f->unet.embedding_features * sizeof *f->tokens));
     TRY_GOTO(plan_write(p, "peaks", f->peaks, sizeof f->peaks));
-    for (phase which = PHASE_CLIP; which <= PHASE_STEP; which++)
-        TRY_GOTO(plan_run(p, which, 0));
+    TRY_GOTO(run_timed(v, p));
     TRY_GOTO(plan_read(p, "y", f->y, 2 * count * sizeof *f->y));
 done:
     plan_free(p);
