@@ -28,7 +28,9 @@ loris_status bands_sample(const bands_request *request, float *out, sampling_rep
     sampling_request inner = {.compute = request->compute, .weights = request->weights, .unet = &m->unet, .settings = request->settings,
                               .rows = (int)request->rows, .conditioning = &clip, .noise = request->noise, .noise_user = request->noise_user,
                               .progress = request->progress, .progress_user = request->progress_user};
-    TRY(sample_clip(&inner, out, report));
+    loris_status status = sample_clip(&inner, out, report);
+    if (status != LORIS_OK)
+        return status == LORIS_ERROR_INPUT ? fail_in(status, "%s", m->path) : status; /* a tensor missing or of another shape */
     const float *mean = b->mean + (size_t)request->style * (size_t)b->bands;
     float unit = b->scale / (float)m->sigma_data;
     for (size_t row = 0; row < request->rows; row++)

@@ -247,6 +247,18 @@ static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
     return status;
 }
 
+/* The totals and each node, a message a line. */
+static void log_plan(const plan *p, const char *name) {
+    text lines = {0};
+    log_message(LORIS_LOG_INFO, "%s: %.1f MB on the device for activations, %d launches and %.2f GFLOP an evaluation", name,
+                (double)plan_memory(p) * 1e-6, plan_launches(p, PHASE_STEP), plan_flop(p, PHASE_STEP) * 1e-9);
+    plan_describe(p, &lines);
+    for (char *rest = lines.data, *line; !text_failed(&lines) && (line = strsep(&rest, "\n")) != NULL;)
+        if (*line)
+            log_message(LORIS_LOG_DEBUG, "%s", line);
+    text_free(&lines);
+}
+
 static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     if (!e->evaluations)
         return LORIS_OK;
@@ -254,11 +266,7 @@ static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     r->report.memory += plan_memory(e->plan);
     r->report.flop += plan_flop(e->plan, PHASE_STEP) * e->evaluations * r->windows.count;
     r->report.launches_per_evaluation = plan_launches(e->plan, PHASE_STEP);
-    text lines = {0};
-    plan_describe(e->plan, &lines);
-    if (!text_failed(&lines) && lines.data)
-        log_message(LORIS_LOG_DEBUG, "%s", lines.data);
-    text_free(&lines);
+    log_plan(e->plan, guided ? "guided network" : "network");
     return fill_denoiser(r, e, guided);
 }
 
@@ -447,7 +455,10 @@ static loris_status prepare(sampler *r) {
     TRY(make_buffers(r, r->guided.evaluations > 0));
     TRY(build_denoiser(r, &r->plain, false));
     TRY(build_denoiser(r, &r->guided, true));
-    return build_update(r);
+    TRY(build_update(r));
+    double packed = (double)weights_device_bytes(r->request.weights) * 1e-6;
+    log_message(LORIS_LOG_INFO, "peak device memory: %.1f MB, of which %.1f MB are weights", (double)r->report.memory * 1e-6 + packed, packed);
+    return LORIS_OK;
 }
 
 void sampler_free(sampler *r) {
