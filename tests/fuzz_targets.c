@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/checkpoint.h"
 #include "core/json.h"
 #include "core/npy.h"
+#include "core/pickle.h"
 #include "core/safetensors.h"
 
 static const char *check_failure(loris_status status) {
@@ -150,5 +152,78 @@ const char *fuzz_safetensors(const uint8_t *data, size_t size, loris_status *sta
         return check_failure(*status);
     const char *broken = check_tensors(s);
     safetensors_close(s);
+    return broken;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------ */
+
+/* Touches what a value holds, as deep as a pickle may be trusted: the first few levels. */
+static size_t touch_value(const pickle_value *v, int depth) {
+    size_t sum = (size_t)v->type;
+    if (v->type == PICKLE_STRING || v->type == PICKLE_BYTES || v->type == PICKLE_BIG)
+        for (size_t i = 0; i < v->bytes.length; i++)
+            sum += (size_t)v->bytes.data[i];
+    else if (v->type == PICKLE_TUPLE || v->type == PICKLE_LIST || v->type == PICKLE_DICT)
+        for (size_t i = 0; i < v->items.count && depth < 4; i++)
+            sum += touch_value(v->items.at[i], depth + 1);
+    else if (v->type == PICKLE_TENSOR)
+        sum += (size_t)v->tensor.storage->count + v->tensor.storage->key.length;
+    return sum;
+}
+
+const char *fuzz_pickle(const uint8_t *data, size_t size, loris_status *status) {
+    uint8_t *exact = malloc(size ? size : 1);
+    arena *a = arena_new();
+    const char *broken = "the test ran out of memory";
+    if (exact && a) {
+        if (size)
+            memcpy(exact, data, size);
+        const pickle_value *root;
+        size_t at = 0;
+        *status = pickle_read(&root, a, exact, size, &at, "input");
+        broken = *status != LORIS_OK ? check_failure(*status) : at > size ? "it ends beyond its end" : NULL;
+        volatile size_t touched = *status == LORIS_OK ? touch_value(root, 0) : 0;
+        (void)touched;
+    }
+    arena_free(a);
+    free(exact);
+    return broken;
+}
+
+static const char *check_checkpoint(const checkpoint *c) {
+    for (size_t i = 0; i < checkpoint_count(c); i++) {
+        const checkpoint_tensor *t = checkpoint_at(c, i);
+        size_t count;
+        if (checkpoint_find(c, t->name) != t)
+            return "a tensor is not found by its name";
+        if (!shape_count(t->dim, t->rank, SIZE_MAX, &count) || count != t->count)
+            return "a shape does not multiply to its count";
+        if (t->count * number_size(t->type) > checkpoint_bytes(c) || t->span > checkpoint_bytes(c))
+            return "a tensor is larger than its file";
+        uint8_t *packed = malloc(t->count * number_size(t->type) + 1);
+        if (!packed)
+            return "the test ran out of memory";
+        checkpoint_read(t, 0, t->count, packed);
+        bool whole = t->contiguous ? t->span == t->count * number_size(t->type) : true;
+        free(packed);
+        if (!whole || !checkpoint_same(t, t))
+            return "a contiguous tensor has gaps, or differs from itself";
+    }
+    checkpoint_release(c);
+    return NULL;
+}
+
+const char *fuzz_checkpoint(const uint8_t *data, size_t size, loris_status *status) {
+    char path[64];
+    int fd = memory_file(data, size, path);
+    if (fd < 0)
+        return "the test could not make its file";
+    checkpoint *c;
+    *status = checkpoint_open(&c, path);
+    close(fd);
+    if (*status != LORIS_OK)
+        return check_failure(*status);
+    const char *broken = check_checkpoint(c);
+    checkpoint_close(c);
     return broken;
 }

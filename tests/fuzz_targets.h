@@ -11,6 +11,6 @@
 /* NULL, or the promise that was broken. `status` is what the reader returned. */
 typedef const char *fuzz_target(const uint8_t *data, size_t size, loris_status *status);
 
-fuzz_target fuzz_json, fuzz_npy, fuzz_safetensors;
+fuzz_target fuzz_json, fuzz_npy, fuzz_safetensors, fuzz_pickle, fuzz_checkpoint;
 
 #endif

@@ -8,8 +8,9 @@
 #include "core/random.h"
 #include "core/text.h"
 #include "fuzz_targets.h"
+#include "make_checkpoint.h"
 
-enum { MUTANTS = 6000, MAX_BYTES = 2048 };
+enum { MUTANTS = 6000, MAX_BYTES = 4096 };
 
 typedef struct bytes {
     uint8_t data[MAX_BYTES];
@@ -184,11 +185,55 @@ static void test_safetensors(void **state) {
     run_mutants(fuzz_safetensors, seed, 3);
 }
 
+/* Tensors that are views, share a storage, are empty; small containers, so that most mutations hit something. */
+static void make_views(made_checkpoint *c) {
+    static const float numbers[6] = {1, 2, 3, 4, 5, 6};
+    static const int64_t dim[] = {2, 3}, one[] = {2}, none[] = {0};
+    made_add(c, "a", "Float", 4, 2, dim, numbers);
+    made_tensor *view = made_add(c, "b", "Float", 4, 1, one, numbers);
+    snprintf(view->key, sizeof view->key, "0");
+    view->count = 6;
+    view->offset = 1;
+    view->stride[0] = 3;
+    made_add(c, "c", "Half", 2, 1, none, numbers);
+}
+
+static void test_pickle(void **state) {
+    (void)state;
+    static const char plain[] =
+        "\x80\x04\x95\x20\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01x\x94K\x05M\x01\x02"
+        "J\xff\xff\xff\xffG?\xf0\x00\x00\x00\x00\x00\x00\x8a\x02\x01\x02]\x94(h\x01\x88\x89Neu.";
+    bytes seed[2] = {0};
+    text t = {0};
+    made_checkpoint c = {0};
+    make_views(&c);
+    made_pickle(&t, &c, false);
+    append(&seed[0], t.data, t.length);
+    append(&seed[1], plain, sizeof plain - 1);
+    run_mutants(fuzz_pickle, seed, 2);
+    made_free(&c);
+    text_free(&t);
+}
+
+static void test_checkpoint(void **state) {
+    (void)state;
+    bytes seed[2] = {0};
+    made_checkpoint c = {0};
+    make_views(&c);
+    for (int legacy = 0; legacy < 2; legacy++) {
+        text t = {0};
+        (legacy ? made_write_legacy : made_write_zip)(&t, &c);
+        append(&seed[legacy], t.data, t.length);
+        text_free(&t);
+    }
+    run_mutants(fuzz_checkpoint, seed, 2);
+    made_free(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_npy),
-        cmocka_unit_test(test_safetensors),
+        cmocka_unit_test(test_json),   cmocka_unit_test(test_npy),        cmocka_unit_test(test_safetensors),
+        cmocka_unit_test(test_pickle), cmocka_unit_test(test_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

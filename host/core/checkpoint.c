@@ -209,10 +209,8 @@ bool checkpoint_same(const checkpoint_tensor *a, const checkpoint_tensor *b) {
     return same;
 }
 
-void checkpoint_release(const checkpoint_tensor *t, size_t first, size_t count) {
-    size_t size = number_size(t->type);
-    if (t->contiguous)
-        file_map_release(t->data + first * size, count * size);
-    else if (first + count == t->count)
-        file_map_release(t->data, t->span);
+void checkpoint_release(const checkpoint *c) {
+    file_map_release(&c->map);
+    if (c->safetensors)
+        safetensors_release(c->safetensors);
 }

@@ -28,7 +28,7 @@ typedef struct checkpoint_tensor {
     size_t count;                                                  /* numbers */
     bool contiguous;                                               /* row-major without gaps */
     const uint8_t *data; /* the first number, in the mapping, not necessarily aligned */
-    size_t span;         /* bytes from there to the end of the last number */
+    size_t span;         /* bytes from there to the end of the last number in memory */
 } checkpoint_tensor;
 
 typedef struct checkpoint checkpoint;
@@ -51,8 +51,6 @@ void checkpoint_read(const checkpoint_tensor *t, size_t first, size_t count, voi
 /* The same type and shape at the same place: equal without looking. */
 bool checkpoint_same(const checkpoint_tensor *a, const checkpoint_tensor *b);
 
-/* Numbers first .. first + count - 1 are done with: gives back the memory their bytes took (file.h). Numbers that are
- * not contiguous go all at once, with the last. */
-void checkpoint_release(const checkpoint_tensor *t, size_t first, size_t count);
+void checkpoint_release(const checkpoint *c); /* file_map_release() */
 
 #endif

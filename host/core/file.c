@@ -76,12 +76,9 @@ void file_map_close(file_map *map) {
     *map = (file_map){0};
 }
 
-void file_map_release(const void *data, size_t bytes) {
-    if (bytes == 0)
-        return;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data / page * page;
-    /* Pages shared with what lies beside are fetched again if needed. A refusal costs memory, nothing else. */
-    (void)madvise((void *)begin, (uintptr_t)data + bytes - begin, MADV_DONTNEED);
+void file_map_release(const file_map *map) {
+    if (map->data)
+        (void)madvise((void *)map->data, map->size, MADV_DONTNEED); /* a refusal costs memory, nothing else */
 }
 
 /* Reads to the end of the file, whatever its size was said to be: pipes and /proc say 0. */

@@ -17,9 +17,10 @@ typedef struct file_map {
 loris_status file_map_open(file_map *map, const char *path); /* LORIS_ERROR_INPUT: missing, unreadable, a directory */
 void file_map_close(file_map *map);
 
-/* Gives back the memory behind bytes of a mapping that are done with: reading them again fetches them from the file.
- * Keeps a program that walks a large file small. */
-void file_map_release(const void *data, size_t bytes);
+/* Gives back the memory behind the mapping; what is read again comes from the file again. Called every so many
+ * megabytes, it keeps a program small that walks a large file. (Of the whole: the kernel maps more than the pages that
+ * are read, on both sides of them.) */
+void file_map_release(const file_map *map);
 
 /* The whole file as a NUL-terminated block (NUL not counted in *size); free() it. Fails beyond `limit` bytes. */
 loris_status file_read(const char *path, size_t limit, char **data, size_t *size);

@@ -235,3 +235,7 @@ const json *safetensors_metadata(const safetensors *s) {
 const char *safetensors_path(const safetensors *s) {
     return s->path;
 }
+
+void safetensors_release(const safetensors *s) {
+    file_map_release(&s->map);
+}

@@ -33,5 +33,6 @@ const safetensor *safetensors_at(const safetensors *s, size_t i);           /* i
 const safetensor *safetensors_find(const safetensors *s, const char *name); /* NULL when absent; O(log n) */
 const json *safetensors_metadata(const safetensors *s);                     /* the "__metadata__" object, or NULL */
 const char *safetensors_path(const safetensors *s);
+void safetensors_release(const safetensors *s); /* file_map_release() */
 
 #endif

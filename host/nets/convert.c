@@ -6,16 +6,16 @@
 
 #include "core/safetensors_write.h"
 
-enum { CHUNK = 1 << 18 }; /* numbers at a time */
+enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20 }; /* numbers at a time; bytes read until memory is given back */
 
 typedef struct job {
     const network *n;
     const convert_settings *settings;
     safetensors_writer *out;
-    uint64_t done, total; /* bytes read */
-    uint8_t *raw;         /* CHUNK numbers of any type, */
-    float *wide;          /* as f32 */
-    uint8_t *narrow;      /* and of the type wanted */
+    uint64_t done, released, total; /* bytes read */
+    uint8_t *raw;                   /* CHUNK numbers of any type, */
+    float *wide;                    /* as f32 */
+    uint8_t *narrow;                /* and of the type wanted */
 } job;
 
 static number_type type_in_output(const convert_settings *s, const checkpoint_tensor *t) {
@@ -69,8 +69,11 @@ static loris_status write_tensor(job *j, const checkpoint_tensor *t) {
         size_t count = t->count - first < CHUNK ? t->count - first : CHUNK;
         TRY(check_cancelled());
         TRY(write_piece(j, t, first, count, type));
-        checkpoint_release(t, first, count);
         j->done += (uint64_t)count * number_size(t->type);
+        if (j->done - j->released > RELEASE_BYTES) {
+            checkpoint_release(j->n->file);
+            j->released = j->done;
+        }
         if (j->settings->progress)
             j->settings->progress(j->settings->progress_user, "convert", (double)j->done, (double)j->total);
     }

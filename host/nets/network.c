@@ -5,7 +5,7 @@
 
 #include "core/file.h"
 
-enum { CHUNK = 1 << 18, CONFIG_LIMIT = 16 << 20 };
+enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20, CONFIG_LIMIT = 16 << 20 };
 
 static const char hint_damaged[] = "download or save the file again";
 
@@ -29,8 +29,10 @@ static int compare_tensors(const void *left, const void *right) {
     return order ? order : (l->tensor > r->tensor) - (l->tensor < r->tensor);
 }
 
-/* Do two tensors hold the same numbers? Compared a piece at a time. */
-static loris_status compare_contents(const checkpoint_tensor *a, const checkpoint_tensor *b, bool *same) {
+/* Do two tensors hold the same numbers? Compared a piece at a time; *read counts the bytes since memory was given back.
+ */
+static loris_status compare_contents(const checkpoint *file, const checkpoint_tensor *a, const checkpoint_tensor *b,
+                                     size_t *read, bool *same) {
     *same = checkpoint_same(a, b);
     if (*same)
         return LORIS_OK;
@@ -47,8 +49,11 @@ static loris_status compare_contents(const checkpoint_tensor *a, const checkpoin
         checkpoint_read(a, first, count, piece);
         checkpoint_read(b, first, count, piece + CHUNK * size);
         *same = memcmp(piece, piece + CHUNK * size, count * size) == 0;
-        checkpoint_release(a, first, count);
-        checkpoint_release(b, first, count);
+        *read += 2 * count * size;
+        if (*read > RELEASE_BYTES) {
+            checkpoint_release(file);
+            *read = 0;
+        }
         status = check_cancelled();
     }
     free(piece);
@@ -57,7 +62,7 @@ static loris_status compare_contents(const checkpoint_tensor *a, const checkpoin
 
 static loris_status name_tensors(network *n) {
     hyper_tensors *t = &n->tensors;
-    size_t count = checkpoint_count(n->file), kept = 0;
+    size_t count = checkpoint_count(n->file), kept = 0, read = 0;
     t->path = checkpoint_path(n->file);
     t->at = arena_alloc(n->memory, count, sizeof *t->at);
     for (size_t i = 0; i < count && t->at; i++) {
@@ -74,7 +79,7 @@ static loris_status name_tensors(network *n) {
         }
         bool same;
         const checkpoint_tensor *first = t->at[kept - 1].tensor, *second = t->at[i].tensor;
-        TRY(compare_contents(first, second, &same));
+        TRY(compare_contents(n->file, first, second, &read, &same));
         if (!same)
             return fail(LORIS_ERROR_INPUT, hint_damaged, "%s: tensor \"%s\" and \"%s\" are the same weight and differ",
                         t->path, first->name, second->name);
