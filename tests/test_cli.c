@@ -10,7 +10,7 @@
 #include "scratch.h"
 #include "spawned.h"
 
-static const char *const commands[] = {"run", "devices", "verify", "version", "help"};
+static const char *const commands[] = {"run", "convert", "info", "devices", "verify", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -70,6 +70,13 @@ static void test_wrong_command_lines(void **state) {
         {"verify a b", "more than one DIR"},
         {"help vrify", "did you mean verify?"},
         {"version -o x", "-o"},
+        {"convert", "missing argument: CHECKPOINT"},
+        {"convert a.pt", "missing argument: MODEL.safetensors"},
+        {"convert a.pt b.safetensors c", "unexpected argument: 'c'"},
+        {"convert --dtype f8 a.pt b.safetensors", "f16 or bf16"},
+        {"convert --dtype", "--dtype TYPE"},
+        {"info", "missing argument: MODEL"},
+        {"info a b", "more than one MODEL"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         spawned s;
@@ -385,6 +392,81 @@ static void test_verify_of_what_is_no_folder(void **state) {
     }
 }
 
+/* ---- convert and info -----------------------------------------------------------------------------------------------
+ */
+
+#define CHECKPOINTS LORIS_TEST_DATA "/checkpoints/"
+
+static void test_convert_and_info(void **state) {
+    (void)state;
+    spawned s;
+    const char *const folder = scratch("");
+    scratch_write(scratch("heads.json"), "{\"attention_heads\": 2}", 22);
+    run_line(&s, "convert --dtype bf16 --config heads.json " CHECKPOINTS "loris.pt model.safetensors",
+             &(spawn_settings){.folder = folder});
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "model.safetensors: 0.041 M parameters in 348 tensors");
+    spawn_free(&s);
+    run_line(&s, "convert --json model.safetensors again.safetensors", &(spawn_settings){.folder = folder});
+    assert_int_equal(s.status, 0);
+    assert_string_equal(s.err, "");
+    arena *memory = arena_new();
+    const json *root;
+    assert_ok(json_parse(&root, memory, s.out, strlen(s.out), "convert"));
+    assert_true(json_get(root, "tensors")->number == 348);
+    spawn_free(&s);
+
+    run_line(&s, "info --tensors model.safetensors", &(spawn_settings){.folder = folder});
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "loris: waveform from video features and movement");
+    assert_contains(s.out, "0.041 M in 348 tensors of bf16, f32");
+    assert_contains(s.out, "\"attention_heads\": 2");
+    assert_contains(s.out, "bf16  cond_diffusion.unet.to_mapping.0.weight [32, 32]");
+    assert_contains(s.out, "f32   cond_diffusion.unet.to_mapping.0.bias [32]");
+    spawn_free(&s);
+    run_line(&s, "info --json " CHECKPOINTS "genre.pt", NULL);
+    assert_int_equal(s.status, 0);
+    assert_ok(json_parse(&root, memory, s.out, strlen(s.out), "info"));
+    assert_string_equal(json_get(root, "kind")->string, "loris-genre");
+    arena_free(memory);
+    spawn_free(&s);
+    unlink(scratch("model.safetensors"));
+    unlink(scratch("again.safetensors"));
+    unlink(scratch("heads.json"));
+}
+
+static void test_convert_of_bad_files(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *wanted;
+        int status;
+    } cases[] = {
+        {"convert none.pt out.safetensors", "none.pt: No such file", 3},
+        {"convert bad.pt out.safetensors", "bad.pt: byte 2: pickle opcode GLOBAL names os.system", 3},
+        {"convert " CHECKPOINTS "mixed.pt out.safetensors", "holds no U-Net", 3},
+        {"convert " CHECKPOINTS "loris.pt out.safetensors", "in how many heads the tensors do not tell", 3},
+        {"convert --config none.json " CHECKPOINTS "loris.pt out.safetensors", "none.json", 3},
+        {"info bad.pt", "os.system", 3},
+        {"info nothing", "there is no model 'nothing'", 3},
+    };
+    static const char bad[] = "\x80\x02"
+                              "cos\nsystem\n(U\x02lstR.";
+    scratch_write(scratch("bad.pt"), bad, sizeof bad - 1);
+    size_t files = scratch_count();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        spawned s;
+        run_line(&s, cases[i].line, &(spawn_settings){.folder = scratch("")});
+        if (s.status != cases[i].status)
+            fail_msg("'%s' ended with %d: %s", cases[i].line, s.status, s.err);
+        assert_one_line(s.err);
+        assert_contains(s.err, cases[i].wanted);
+        assert_string_equal(s.out, "");
+        spawn_free(&s);
+    }
+    assert_int_equal(scratch_count(), files);
+    unlink(scratch("bad.pt"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_command_lines),
@@ -401,6 +483,8 @@ int main(void) {
         cmocka_unit_test(test_no_device),
         cmocka_unit_test(test_verify_knows_the_device),
         cmocka_unit_test(test_verify_of_what_is_no_folder),
+        cmocka_unit_test(test_convert_and_info),
+        cmocka_unit_test(test_convert_of_bad_files),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -546,13 +546,18 @@ static void test_public_functions(void **state) {
     assert_int_equal(info.parameters, 41022);
     assert_int_equal(info.bytes, report.bytes_out);
     assert_int_equal(info.hop, 4 * 2 * 3);
+    assert_int_equal(info.tensors, 349);
+    assert_string_equal(info.tensor[348].name, "vencoder.lstm.weight_ih_l1_reverse");
+    assert_string_equal(info.tensor[348].dtype, "f16");
+    assert_int_equal(info.tensor[348].dim[0], 8);
+    assert_non_null(strstr(info.config, "\"genre\": true"));
     arena *a = arena_new();
     const json *root;
     assert_ok(json_parse(&root, a, info.json, strlen(info.json), "info"));
     assert_int_equal(json_get(root, "tensors")->count, 349);
     assert_true(json_get(json_get(root, "config"), "attention_heads")->number == 2);
     arena_free(a);
-    loris_free(info.json);
+    loris_model_info_free(&info);
 
     /* A checkpoint is described even when its heads are not known. */
     assert_ok(loris_model_describe(DATA "backbone.pt", NULL, &info));
@@ -560,7 +565,7 @@ static void test_public_functions(void **state) {
     assert_string_equal(info.dtypes, "f32");
     assert_null(strstr(info.json, "attention_heads"));
     assert_non_null(strstr(info.json, "\"section\": \"state_dict\""));
-    loris_free(info.json);
+    loris_model_info_free(&info);
 
     assert_fails(loris_convert(DATA "mixed.pt", output, NULL, NULL), LORIS_ERROR_INPUT, "holds no U-Net");
     assert_fails(loris_convert(NULL, output, NULL, NULL), LORIS_ERROR_ARGUMENT, NULL);

@@ -82,11 +82,13 @@ typedef struct command {
         const char *name; /* "VIDEO"; NULL = the command takes none */
         bool required;
         option_kind kind; /* OPTION_FILE, OPTION_FOLDER; OPTION_WORD = a command's name */
+        const char *second; /* a file's name that must follow; NULL = none */
     } operand;
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
 
-extern const command command_run, command_devices, command_verify, command_version, command_help;
+extern const command command_run, command_convert, command_info, command_devices, command_verify,
+    command_version, command_help;
 extern const command *const commands[]; /* command_run first; ended by NULL */
 
 const command *command_named(const char *name); /* or NULL */
@@ -133,7 +135,7 @@ const command *command_named(const char *name); /* or NULL */
 extern const option_word backend_words[];
 
 /* Reads `argv` into the fields of `arguments`, which holds the defaults, and *operand (may be NULL for a command
- * without one; NULL when not given). False: the command is not to run, and *status is the program's exit status:
+ * without one; NULL when not given; of a command with two, an array). False: the command is not to run, and *status is the program's exit status:
  * something was wrong and has been said, or the help or version was asked for. */
 bool parse_options(const command *c, int argc, char **argv, void *arguments, const char **operand, int *status);
 

@@ -197,8 +197,11 @@ static void print_zsh_command(const command *c) {
         print_command_names(" ");
         puts(")'");
     } else {
-        puts(c->operand.kind == OPTION_FOLDER ? "_files -/'" : "_files'");
+        printf(c->operand.kind == OPTION_FOLDER ? "_files -/'" : "_files'");
+        puts(c->operand.second ? " \\" : "");
     }
+    if (c->operand.second)
+        printf("        '2:%s:_files'\n", c->operand.second);
     puts("        ;;");
 }
 

@@ -84,6 +84,8 @@ static void print_usage(const command *c) {
     printf("Usage: " PROGRAM " %s [OPTIONS]", c == &command_run ? "[run]" : c->name);
     if (c->operand.name)
         printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
+    if (c->operand.second)
+        printf(" %s", c->operand.second);
     putchar('\n');
 }
 
@@ -118,7 +120,7 @@ void print_help(const command *c) {
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static int complain_unknown(const char *name) {
-    const char *candidates[8];
+    const char *candidates[16];
     char hint[160] = "commands: ";
     size_t count = 0, used = strlen(hint);
     for (const command *const *c = commands; *c; c++) {

@@ -55,6 +55,8 @@ static void print_command(const command *c) {
     printf(".SS " PROGRAM " %s [OPTIONS]", c == &command_run ? "[run]" : c->name);
     if (c->operand.name)
         printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
+    if (c->operand.second)
+        printf(" %s", c->operand.second);
     putchar('\n');
     print_line(c->description);
     for (const option *o = c->options; o->kind != OPTION_END; o++) {
@@ -72,6 +74,8 @@ static void print_synopsis(void) {
         printf(*c == &command_run ? "[\\fB%s\\fR] [\\fIOPTIONS\\fR]" : "\\fB%s\\fR [\\fIOPTIONS\\fR]", (*c)->name);
         if ((*c)->operand.name)
             printf((*c)->operand.required ? " \\fI%s\\fR" : " [\\fI%s\\fR]", (*c)->operand.name);
+        if ((*c)->operand.second)
+            printf(" \\fI%s\\fR", (*c)->operand.second);
         putchar('\n');
     }
 }
@@ -127,5 +131,7 @@ void print_manual(void) {
                   "Choose the style, repeat an earlier piece, keep the video's own sound:");
     print_example(PROGRAM " --rhythm-out dance.json dance.mp4\n" PROGRAM " --rhythm dance.json dance.mp4",
                   "See what was seen, edit it, follow it:");
+    print_example(PROGRAM " convert --dtype bf16 loris.pt loris.safetensors\n" PROGRAM " info loris.safetensors",
+                  "Turn a published checkpoint into a model, and see what it is:");
     print_example(PROGRAM " devices\n" PROGRAM " verify --device 1", "Choose a device and check it:");
 }

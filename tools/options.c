@@ -286,6 +286,10 @@ static void parse_letters(parser *p, const char *text) {
 static void take_operand(parser *p, const char **operand, const char *word) {
     if (!p->command->operand.name)
         stop(p, complain_hinting_help(p->command, "unexpected argument: ", word));
+    else if (*operand && p->command->operand.second && !operand[1])
+        operand[1] = word;
+    else if (*operand && p->command->operand.second)
+        stop(p, complain(EXIT_USAGE, "put names with spaces in quotes", "unexpected argument: '%s'", word));
     else if (*operand)
         stop(p, complain(EXIT_USAGE, "put names with spaces in quotes", "more than one %s: '%s' and '%s'",
                          p->command->operand.name, *operand, word));
@@ -300,6 +304,8 @@ bool parse_options(const command *c, int argc, char **argv, void *arguments, con
     if (!operand)
         operand = &ignored;
     *operand = NULL;
+    if (c->operand.second)
+        operand[1] = NULL;
     for (; p.at < argc && !p.stopped; p.at++) {
         const char *word = argv[p.at];
         if (options_end || word[0] != '-' || !word[1])
@@ -313,6 +319,8 @@ bool parse_options(const command *c, int argc, char **argv, void *arguments, con
     }
     if (!p.stopped && c->operand.required && !*operand)
         stop(&p, complain_hinting_help(c, "missing argument: ", c->operand.name));
+    else if (!p.stopped && c->operand.second && !operand[1])
+        stop(&p, complain_hinting_help(c, "missing argument: ", c->operand.second));
     *status = p.status;
     return !p.stopped;
 }

@@ -1,7 +1,9 @@
 /* The public functions on model files: converting and describing. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "nets/convert.h"
@@ -92,13 +94,13 @@ static void sum_up(const network *n, loris_model_info *info) {
     }
 }
 
-static void write_tensors(const network *n, json_writer *w) {
+static void write_tensors(const loris_model_info *info, json_writer *w) {
     json_open(w, "tensors", '[');
-    for (size_t i = 0; i < n->tensors.count; i++) {
-        const checkpoint_tensor *t = n->tensors.at[i].tensor;
+    for (size_t i = 0; i < info->tensors; i++) {
+        const loris_tensor_info *t = &info->tensor[i];
         json_open(w, NULL, '{');
-        json_string(w, "name", n->tensors.at[i].name);
-        json_string(w, "dtype", number_name(t->type));
+        json_string(w, "name", t->name);
+        json_string(w, "dtype", t->dtype);
         json_open(w, "shape", '[');
         for (int k = 0; k < t->rank; k++)
             json_integer(w, NULL, (long long)t->dim[k]);
@@ -106,6 +108,23 @@ static void write_tensors(const network *n, json_writer *w) {
         json_close(w, '}');
     }
     json_close(w, ']');
+}
+
+/* The text of a finished document, the caller's from now on. */
+static loris_status take_text(json_writer *w, char **out) {
+    if (text_failed(&w->out)) {
+        text_free(&w->out);
+        return fail_memory("a description");
+    }
+    *out = w->out.data;
+    return LORIS_OK;
+}
+
+static loris_status write_config(const network *n, loris_model_info *info) {
+    json_writer w;
+    json_begin(&w, 1);
+    network_write_config(n, NULL, &w);
+    return take_text(&w, &info->config);
 }
 
 static loris_status write_description(const network *n, loris_model_info *info, const char *path) {
@@ -124,34 +143,75 @@ static loris_status write_description(const network *n, loris_model_info *info, 
     json_integer(&w, "window", info->window);
     json_integer(&w, "repeated", (long long)info->repeated);
     network_write_config(n, "config", &w);
-    write_tensors(n, &w);
+    write_tensors(info, &w);
     json_close(&w, '}');
-    if (text_failed(&w.out)) {
-        text_free(&w.out);
-        return fail_memory(path);
+    return take_text(&w, &info->json);
+}
+
+/* The list and its names in one block. */
+static loris_status list_tensors(const network *n, loris_model_info *info) {
+    size_t count = n->tensors.count, bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(n->tensors.at[i].name) + 1;
+    info->tensors = count;
+    info->tensor = malloc(count * sizeof *info->tensor + bytes);
+    if (!info->tensor)
+        return fail_memory("a description");
+    char *names = (char *)(info->tensor + count);
+    for (size_t i = 0; i < count; i++) {
+        const checkpoint_tensor *t = n->tensors.at[i].tensor;
+        size_t length = strlen(n->tensors.at[i].name) + 1;
+        memcpy(names, n->tensors.at[i].name, length);
+        info->tensor[i] = (loris_tensor_info){.name = names, .dtype = number_name(t->type), .rank = t->rank};
+        memcpy(info->tensor[i].dim, t->dim, sizeof t->dim);
+        names += length;
     }
-    info->json = w.out.data;
     return LORIS_OK;
+}
+
+static loris_status describe(const network *n, loris_model_info *info, const char *path) {
+    const json *name = n->config ? json_get(n->config, "name") : NULL;
+    snprintf(info->container, sizeof info->container, "%s", checkpoint_container(n->file));
+    snprintf(info->kind, sizeof info->kind, "%s", kind_of(n));
+    if (name && name->type == JSON_STRING)
+        snprintf(info->name, sizeof info->name, "%s", name->string);
+    info->repeated = n->repeated;
+    info->bytes = checkpoint_bytes(n->file);
+    info->window = window_of(n);
+    info->hop = unet_hop(&n->hyper.unet, n->hyper.unet.levels);
+    sum_up(n, info);
+    TRY(list_tensors(n, info));
+    TRY(write_config(n, info));
+    return write_description(n, info, path);
+}
+
+static bool is_folder(const char *path) {
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
 loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info) {
     if (!path || !info)
         return fail(LORIS_ERROR_ARGUMENT, NULL, "loris_model_describe: no path or no place for the answer");
     *info = (loris_model_info){0};
+    char inside[PATH_MAX];
+    if (is_folder(path)) {
+        if (snprintf(inside, sizeof inside, "%s/model.safetensors", path) >= (int)sizeof inside)
+            return fail(LORIS_ERROR_INPUT, NULL, "%s: its name is too long", path);
+        path = inside;
+    }
     network *n;
     TRY(network_open(&n, path, config, false));
-    const json *name = n->config ? json_get(n->config, "name") : NULL;
-    snprintf(info->container, sizeof info->container, "%s", checkpoint_container(n->file));
-    snprintf(info->kind, sizeof info->kind, "%s", kind_of(n));
-    if (name && name->type == JSON_STRING)
-        snprintf(info->name, sizeof info->name, "%s", name->string);
-    info->tensors = n->tensors.count;
-    info->repeated = n->repeated;
-    info->bytes = checkpoint_bytes(n->file);
-    info->window = window_of(n);
-    info->hop = unet_hop(&n->hyper.unet, n->hyper.unet.levels);
-    sum_up(n, info);
-    loris_status status = write_description(n, info, path);
+    loris_status status = describe(n, info, path);
     network_close(n);
+    if (status != LORIS_OK)
+        loris_model_info_free(info);
     return status;
+}
+
+void loris_model_info_free(loris_model_info *info) {
+    free(info->tensor);
+    free(info->config);
+    free(info->json);
+    *info = (loris_model_info){0};
 }

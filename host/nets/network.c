@@ -156,6 +156,8 @@ static loris_status check_readable(const network *n, const char *where) {
 
 static loris_status read_network(network *n, const char *path, const char *config, bool settle) {
     TRY(checkpoint_open(&n->file, path));
+    if (checkpoint_section(n->file)[0])
+        log_message(LORIS_LOG_INFO, "%s: the weights are those in \"%s\"", path, checkpoint_section(n->file));
     TRY(name_tensors(n));
     TRY(hyper_find_prefix(&n->tensors, n->memory));
     TRY(hyper_infer(&n->hyper, &n->tensors));

@@ -183,6 +183,13 @@ typedef struct loris_convert_report {
 LORIS_API loris_status loris_convert(const char *input, const char *output, const loris_convert_settings *settings,
                                      loris_convert_report *report);
 
+typedef struct loris_tensor_info {
+    const char *name;
+    const char *dtype; /* "f32", ... */
+    int rank;
+    int64_t dim[8];
+} loris_tensor_info;
+
 /* What a model file or checkpoint is. */
 typedef struct loris_model_info {
     char container[24]; /* "safetensors", "PyTorch zip", "PyTorch legacy" */
@@ -193,12 +200,15 @@ typedef struct loris_model_info {
     uint64_t parameters, bytes; /* bytes: of the file */
     int hop;                    /* samples or frames per innermost position: lengths are multiples of it */
     int window;                 /* samples or frames it was trained on, where recorded; else 0 */
-    char *json;                 /* all of this, the hyper-parameters and every tensor; free with loris_free() */
+    loris_tensor_info *tensor;  /* `tensors` of them, sorted by name */
+    char *config;               /* the hyper-parameters and what else the model says of itself, as JSON */
+    char *json;                 /* all of this as one JSON object */
 } loris_model_info;
 
-/* `path`: a file loris_convert() reads or writes. `config` as in loris_convert_settings. Reads no weights but those that
- * stand in the file twice. */
+/* `path`: a file loris_convert() reads or writes, or a folder that holds model.safetensors. `config` as in
+ * loris_convert_settings; one that is missing is no error here. Reads no weights but those that stand in the file twice. */
 LORIS_API loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info);
+LORIS_API void loris_model_info_free(loris_model_info *info); /* what loris_model_describe() allocated */
 
 /* ---- verification ---------------------------------------------------------------------------------------------------------- */
 
