@@ -58,7 +58,7 @@ static const char *kind_of(const network *n) {
         channels = channels || h->unet.context_channels[i];
     return n->config && json_get(n->config, "bands") ? "bands"
            : h->genres                               ? "loris-genre"
-           : h->embedding_features                   ? "loris"
+           : h->unet.embedding_features              ? "loris"
            : channels                                ? "conditional"
            : h->unet.context_channels[0]             ? "upsampler"
                                                      : "unconditional";

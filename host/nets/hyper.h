@@ -9,9 +9,7 @@
 typedef struct hyper {
     unet_config unet;
     int attention_width; /* attention_heads * attention_features: all that shapes tell of the two */
-    int embedding_features, embedding_max_length, rhythm_max_length; /* 0 in networks without tokens */
-    int video_features; /* width of the visual encoder's input; 0 = the file has no encoder */
-    int genres;         /* rows of the genre table; 0 = none */
+    int genres;          /* rows of the genre table; 0 = none */
 } hyper;
 
 /* Tensors under the names they will have, sorted by name. */

@@ -195,11 +195,11 @@ static loris_status infer_conditioning(hyper *h, const hyper_tensors *t) {
     TRY(find_in_unet(t, 2, &e, &found, "bottleneck.pre_block.cross_attend.fn.to_kv.weight"));
     if (!found)
         return LORIS_OK;
-    h->embedding_features = e.dim[1];
+    h->unet.embedding_features = e.dim[1];
     TRY(need_in_unet(t, 2, &e, "fixed_embedding.embedding.weight"));
-    h->embedding_max_length = e.dim[0];
+    h->unet.embedding_max_length = e.dim[0];
     TRY(need_in_unet(t, 2, &e, "fixed_rhythm.embedding.weight"));
-    h->rhythm_max_length = e.dim[0];
+    h->unet.rhythm_max_length = e.dim[0];
     if (!t->root)
         return LORIS_OK;
     char name[NAME_MAX_BYTES];
@@ -207,10 +207,11 @@ static loris_status infer_conditioning(hyper *h, const hyper_tensors *t) {
     TRY(look_up(t, name, 2, &e, &found));
     if (!found)
         return fail(LORIS_ERROR_INPUT, hint_model, "%s: tensor \"%s\" is missing", t->path, name);
-    h->video_features = e.dim[1];
+    h->unet.video_features = e.dim[1];
     snprintf(name, sizeof name, "%sgencoder.genre_embed.weight", t->root);
     TRY(look_up(t, name, 2, &e, &found));
     h->genres = found ? e.dim[0] : 0;
+    h->unet.genre = found;
     return LORIS_OK;
 }
 

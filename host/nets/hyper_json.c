@@ -25,10 +25,10 @@ static const struct {
     {"kernel_multiplier", offsetof(hyper, unet.kernel_multiplier), SINGLE, false},
     {"context_channels", offsetof(hyper, unet.context_channels), LEVELS_AND_ONE, false},
     {"context_features", offsetof(hyper, unet.context_features), SINGLE, false},
-    {"embedding_features", offsetof(hyper, embedding_features), SINGLE, false},
-    {"embedding_max_length", offsetof(hyper, embedding_max_length), SINGLE, true},
-    {"rhythm_max_length", offsetof(hyper, rhythm_max_length), SINGLE, true},
-    {"video_features", offsetof(hyper, video_features), SINGLE, false},
+    {"embedding_features", offsetof(hyper, unet.embedding_features), SINGLE, false},
+    {"embedding_max_length", offsetof(hyper, unet.embedding_max_length), SINGLE, true},
+    {"rhythm_max_length", offsetof(hyper, unet.rhythm_max_length), SINGLE, true},
+    {"video_features", offsetof(hyper, unet.video_features), SINGLE, false},
 };
 
 enum { MEMBERS = sizeof member / sizeof *member };
@@ -66,7 +66,7 @@ void hyper_write(const hyper *h, json_writer *w) {
     for (size_t i = 0; i < MEMBERS; i++) {
         const int *value = values_of(h, i);
         size_t length = length_of(h, i);
-        if ((member[i].conditional && !h->embedding_features) || (!told_by_shapes(h, i) && value[0] == 0))
+        if ((member[i].conditional && !h->unet.embedding_features) || (!told_by_shapes(h, i) && value[0] == 0))
             continue;
         if (member[i].length == SINGLE) {
             json_integer(w, member[i].key, value[0]);
@@ -82,7 +82,7 @@ void hyper_write(const hyper *h, json_writer *w) {
         if (value == h->unet.num_blocks)
             write_attentions(h, w);
     }
-    json_bool(w, "genre", h->genres > 0);
+    json_bool(w, "genre", h->unet.genre);
 }
 
 /* ---- a configuration against the tensors ------------------------------------------------------------------------ */
@@ -112,11 +112,11 @@ static loris_status compare(const hyper *h, const json *config, const char *wher
     for (size_t i = 0; i < MEMBERS; i++) {
         const json *v = json_get(config, member[i].key);
         const int *value = values_of(h, i);
-        bool told = told_by_shapes(h, i) && !(member[i].conditional && !h->embedding_features);
+        bool told = told_by_shapes(h, i) && !(member[i].conditional && !h->unet.embedding_features);
         if (v && told && !agrees(v, value, length_of(h, i), member[i].length != SINGLE))
             return fail_differs(where, member[i].key, path);
     }
-    int attentions[UNET_MAX_LEVELS], genre = h->genres > 0;
+    int attentions[UNET_MAX_LEVELS], genre = h->unet.genre;
     for (int i = 0; i < h->unet.levels; i++)
         attentions[i] = h->unet.attentions[i];
     const json *attends = json_get(config, "attentions"), *has_genre = json_get(config, "genre");

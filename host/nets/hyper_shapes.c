@@ -85,17 +85,17 @@ static void list_feed_forward(lister *l, int features, int multiplier) {
 static void list_cross_attention(lister *l, int channels) {
     size_t s = open_scope(l, "cross_attend.fn.");
     list(l, "norm_in.g", channels, 0, 0);
-    list(l, "norm_context.g", l->h->embedding_features, 0, 0);
-    list_attention(l, channels, l->h->embedding_features);
+    list(l, "norm_context.g", l->h->unet.embedding_features, 0, 0);
+    list_attention(l, channels, l->h->unet.embedding_features);
     close_scope(l, s);
 }
 
 /* The rhythm transformer and its Hawkes positional encoding, whose two tables are constants. */
 static void list_rhythm_attention(lister *l) {
-    int width = l->h->embedding_features;
+    int width = l->h->unet.embedding_features;
     size_t s = open_scope(l, "rhythm_hawkes_attention.");
     list(l, "embedding.weight", 2, width, 0);
-    list(l, "pos_emb.position", l->h->rhythm_max_length, 1, 0);
+    list(l, "pos_emb.position", l->h->unet.rhythm_max_length, 1, 0);
     list(l, "pos_emb.div_term", width / 2, 0, 0);
     list(l, "pos_emb.Wt.weight", width / 2, 1, 0);
     size_t inner = open_scope(l, "transformer.attention.");
@@ -112,7 +112,7 @@ static void list_block(lister *l, int in, int out, bool conditional) {
     list_group_norm(l, "block1.groupnorm", in);
     list_conv(l, "block1.project", out, in, 3, out);
     list_linear(l, "to_scale_shift.to_scale_shift.1", 2 * out, 4 * l->h->unet.channels);
-    if (conditional && l->h->embedding_features) {
+    if (conditional && l->h->unet.embedding_features) {
         list_cross_attention(l, out);
         list_rhythm_attention(l);
     }
@@ -202,17 +202,17 @@ static void list_unet(lister *l) {
     s = open_scope(l, "to_out.module_list.0.block.");
     list_block(l, patch, h->unet.in_channels, false);
     close_scope(l, s);
-    if (h->embedding_features) {
-        list(l, "fixed_embedding.embedding.weight", h->embedding_max_length, h->embedding_features, 0);
-        list(l, "fixed_rhythm.embedding.weight", h->rhythm_max_length, 1, 0);
-        list(l, "fixed_genre.embedding.weight", 1, h->embedding_features, 0);
+    if (h->unet.embedding_features) {
+        list(l, "fixed_embedding.embedding.weight", h->unet.embedding_max_length, h->unet.embedding_features, 0);
+        list(l, "fixed_rhythm.embedding.weight", h->unet.rhythm_max_length, 1, 0);
+        list(l, "fixed_genre.embedding.weight", 1, h->unet.embedding_features, 0);
     }
 }
 
 /* The visual encoder: two bidirectional layers of half the width each way, and a linear map to the tokens. */
 static void list_encoders(lister *l) {
     const hyper *h = l->h;
-    int width = h->video_features, half = width / 2;
+    int width = h->unet.video_features, half = width / 2;
     for (int i = 0; i < 4 && width; i++) {
         size_t s = open_scope(l, "vencoder.lstm.");
         char name[32];
@@ -224,9 +224,9 @@ static void list_encoders(lister *l) {
         close_scope(l, s);
     }
     if (width)
-        list_linear(l, "cond_lin", h->embedding_features, width);
+        list_linear(l, "cond_lin", h->unet.embedding_features, width);
     if (h->genres)
-        list(l, "gencoder.genre_embed.weight", h->genres, h->embedding_features, 0);
+        list(l, "gencoder.genre_embed.weight", h->genres, h->unet.embedding_features, 0);
 }
 
 loris_status hyper_shapes(const hyper *h, const char *prefix, const char *root, hyper_visit *visit, void *user) {
