@@ -210,6 +210,51 @@ typedef struct loris_model_info {
 LORIS_API loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info);
 LORIS_API void loris_model_info_free(loris_model_info *info); /* what loris_model_describe() allocated */
 
+/* ---- LORIS models --------------------------------------------------------------------------------------------------------- */
+
+/* A clip that a LORIS model makes sound for. */
+typedef struct loris_clip {
+    const char *i3d;    /* .npy [rows, video features]: I3D features of the clip, 2 a second */
+    const char *pose;   /* .npy [poses, joints, 3]: x, y and confidence of 2-D joints over the whole clip */
+    int genre;          /* for models that attend to genres; -1 = none */
+    const char *output; /* .wav .flac .ogg; with `video`: .mp4 .mkv .mov */
+    const char *video;  /* whose packets the output has beside the sound; NULL = none */
+} loris_clip;
+
+/* Clips from lists in the layout of LORIS' datasets: text files with a path on each line, relative to the list's folder, line N of
+ * one belonging to line N of the other. genres: .npy of one-hot rows [clips, genres] or numbers [clips]; NULL = none. Outputs are
+ * out_dir/generated_1.wav and so on. Free *clips with loris_free(). */
+LORIS_API loris_status loris_clips_read(loris_clip **clips, size_t *count, const char *list_i3d, const char *list_pose,
+                                        const char *genres, const char *out_dir);
+
+typedef struct loris_infer_settings {
+    const char *preset;  /* "dance_s25", "fe_s25", "fe_s50", "fs_s25", "fs_s50": the published settings; required */
+    const char *model;   /* a converted checkpoint; required */
+    uint64_t seed;       /* of the first clip; the following have the following ones */
+    int steps;           /* 0 = the preset's */
+    const char *sampler; /* NULL = "adpm2" */
+    double guidance;     /* negative = the preset's */
+    bool pad_tail;       /* as published: 2^19 or 2^20 samples and the end of them again; false = the clip's whole length */
+    bool lstm_zeros;     /* the visual encoder starts from zeros, not from noise as published */
+    loris_progress_function *progress; /* stage "denoise", over all clips; NULL = none */
+    void *progress_user;
+} loris_infer_settings;
+
+LORIS_API void loris_infer_defaults(loris_infer_settings *settings);
+
+typedef struct loris_infer_report {
+    size_t clips;          /* made */
+    int evaluations;       /* of the network, for each */
+    double pose_seconds;   /* of a clip, that its poses span after thinning; the least of all clips */
+    double seconds, gflop; /* all clips together */
+    size_t device_memory;  /* bytes: activations and weights */
+} loris_infer_report;
+
+/* Makes the sound of all clips, one after the other, with one set of networks. Poses are thinned to 400 or 800 as published: a message
+ * tells how many seconds those span. Outputs made before a failure stay. `report` may be NULL. */
+LORIS_API loris_status loris_infer(loris_engine *engine, const loris_infer_settings *settings, const loris_clip *clips, size_t count,
+                                   loris_infer_report *report);
+
 /* ---- verification ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct loris_quantity {
