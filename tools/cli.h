@@ -87,9 +87,10 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
 
-extern const command command_run, command_convert, command_info, command_devices, command_verify,
+extern const command command_run, command_rhythm, command_convert, command_info, command_devices, command_verify,
     command_version, command_help;
-extern const command *const commands[]; /* command_run first; ended by NULL */
+enum { COMMANDS_MAX = 15 };
+extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
 const command *command_named(const char *name); /* or NULL */
 
@@ -184,6 +185,16 @@ void progress_begin(bool quiet, bool verbose);
 void progress_update(void *user, const char *stage, double done, double total); /* a loris_progress_function */
 void progress_hide(void); /* before other output to the terminal */
 void progress_end(bool completed);
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+/* A video that is not there is known before any device is opened, and may be a command misspelt. Returns EXIT_DONE, or
+ * the exit status after a complaint; so does the next. */
+int check_video(const char *video);
+
+/* names[0] is the video, the others are outputs, NULL where there is none: no output may be another, or replace the
+ * video. */
+int check_names(const char *const *names, size_t count);
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 

@@ -120,7 +120,7 @@ void print_help(const command *c) {
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static int complain_unknown(const char *name) {
-    const char *candidates[16];
+    const char *candidates[COMMANDS_MAX + 1];
     char hint[160] = "commands: ";
     size_t count = 0, used = strlen(hint);
     for (const command *const *c = commands; *c; c++) {

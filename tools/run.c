@@ -1,9 +1,7 @@
 /* loris-cl run: the soundtrack of a video. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,41 +165,6 @@ static char *default_output(const char *video) {
     return output;
 }
 
-static bool same_file(const char *a, const char *b) {
-    struct stat one, other;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-/* No output may be another, or replace the video. (A rhythm may be read and written in place.) */
-static int check_names(const run_arguments *a, const char *video) {
-    const char *const names[] = {video, a->output, a->settings.midi_out, a->settings.rhythm_out};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (size_t j = i + 1; j < sizeof names / sizeof *names; j++)
-            if (names[i] && names[j] && same_file(names[i], names[j]))
-                return complain(EXIT_USAGE, "give another name", "%s: %s", names[j],
-                                i == 0 ? "is the video itself, which is not overwritten" : "is named for two outputs");
-    return EXIT_DONE;
-}
-
-/* A video that is not there is known before any device is opened, and may be a command misspelt. */
-static int check_video(const char *video) {
-    const char *candidates[8];
-    char hint[128] = "check the path";
-    size_t count = 0;
-    struct stat info;
-    if (stat(video, &info) == 0 || errno != ENOENT)
-        return EXIT_DONE;
-    for (const command *const *c = commands; *c; c++)
-        candidates[count++] = (*c)->name;
-    candidates[count] = NULL;
-    const char *near = suggest(video, candidates);
-    if (near)
-        snprintf(hint, sizeof hint, "did you mean the command '" PROGRAM " %s'?", near);
-    return complain(EXIT_INPUT, hint, "%s: no such file", video);
-}
-
 /* ---- what is printed at the end ---------------------------------------------------------------------------------- */
 
 typedef enum report_type { REPORT_TEXT, REPORT_INT, REPORT_SIZE, REPORT_DOUBLE } report_type;
@@ -317,7 +280,7 @@ static int run(int argc, char **argv) {
         a.output = output;
     status = !a.output ? complain(EXIT_FAULT, NULL, "out of memory") : check_video(video);
     if (status == EXIT_DONE)
-        status = check_names(&a, video);
+        status = check_names((const char *const[]){video, a.output, a.settings.midi_out, a.settings.rhythm_out}, 4);
     if (status == EXIT_DONE && !(model = find_model(a.model, false)))
         status = EXIT_INPUT;
     a.settings.model = model;

@@ -39,6 +39,13 @@ typedef struct rhythm {
 
 void rhythm_free(rhythm *r); /* frees the arrays and zeroes; NULL is allowed */
 
+/* One line on what music has to go by where that is not a pulse and movements: a static shot, a talking head, a
+ * slideshow, movement without a pulse. Else "". */
+void rhythm_note(const rhythm *r, char note[LORIS_NOTE_MAX]);
+
+/* Where hardly anything moves, cuts become events as well, so that music falls on them. */
+loris_status rhythm_lend_cuts(rhythm *r);
+
 /* {"version":1,"duration_s":..,"tempo":{"bpm","confidence","beats":[..],"downbeats":[..]},"cuts":[..],
  *  "energy":[[s,0..1]..],"events":[{"t","kind":"onset"|"impact","strength"}..]}
  * Reading checks every range and order and names the offending entry; missing optional parts ("energy", "cuts", beats)

@@ -114,6 +114,43 @@ LORIS_API loris_status loris_engine_open(loris_engine **engine, const loris_engi
 LORIS_API void loris_engine_close(loris_engine *engine); /* NULL is allowed */
 LORIS_API loris_status loris_engine_device(const loris_engine *engine, loris_device_info *info);
 
+/* ---- rhythm: what is seen in a video -------------------------------------------------------------------------------------- */
+
+typedef struct loris_rhythm loris_rhythm;
+
+typedef struct loris_event {
+    double time;
+    bool impact;     /* a move stops dead; else an onset: a move starts */
+    double strength; /* 0..1 */
+} loris_event;
+
+#define LORIS_NOTE_MAX 128
+
+/* Times are seconds from the first frame, ascending. The arrays are the rhythm's own. */
+typedef struct loris_rhythm_info {
+    double duration;
+    double bpm, tempo_confidence; /* bpm 0 = no pulse is seen; below a confidence of 0.35 it does not count */
+    const double *beats, *downbeats, *cuts;
+    const loris_event *events;
+    size_t beat_count, downbeat_count, cut_count, event_count;
+    char note[LORIS_NOTE_MAX]; /* what a soundtrack has to go by where that is not a pulse and movements; else "" */
+} loris_rhythm_info;
+
+/* Watches `video`: tempo, beats, cuts, events, energy. `progress` (stage "watch") may be NULL. */
+LORIS_API loris_status loris_watch(loris_engine *engine, const char *video, loris_progress_function *progress,
+                                   void *progress_user, loris_rhythm **rhythm);
+LORIS_API void loris_rhythm_free(loris_rhythm *rhythm); /* NULL is allowed */
+LORIS_API void loris_rhythm_describe(const loris_rhythm *rhythm, loris_rhythm_info *info);
+
+/* As JSON (docs/formats.md), which loris_settings.rhythm_in reads: as text (free with loris_free()), or in a file that
+ * appears complete or not at all. */
+LORIS_API loris_status loris_rhythm_json(const loris_rhythm *rhythm, char **json);
+LORIS_API loris_status loris_rhythm_write_json(const loris_rhythm *rhythm, const char *path);
+
+/* Draws it over time into one SVG file, with frames of the video at the strongest events, for which it reads the video
+ * again. The file appears complete or not at all. */
+LORIS_API loris_status loris_rhythm_write_svg(const loris_rhythm *rhythm, const char *path);
+
 /* ---- soundtrack ---------------------------------------------------------------------------------------------------------- */
 
 #define LORIS_BPM_AUTO (-1.0) /* the video's tempo, free when it has none */
@@ -150,6 +187,7 @@ typedef struct loris_report {
     double denoise_gflop;
     size_t device_memory; /* bytes planned on the device: activations, conditioning and weights */
     double gain_db, lufs, true_peak_db;
+    char note[LORIS_NOTE_MAX]; /* as in loris_rhythm_info */
 } loris_report;
 
 /* Watches `video`, composes, sounds and writes `output`: .mp4 .mkv .mov = the video's packets untouched with the soundtrack
