@@ -17,8 +17,9 @@ KERNEL(scale_by)(BLOCKS(x), BLOCKS(k), int row, int index, global float *restric
         out[i] = from[i] * factor;
 }
 
-/* out = limit(k[index] x + k[index + 1] f). GUIDED: each evaluation of f holds two blocks, conditional and null, and
- * null + (conditional - null) k[index + 2] takes its place (Ho and Salimans, 2022). */
+/* out = limit(k[index] x + k[index + 1] f). GUIDED: each evaluation of f holds twice as many blocks, the
+ * conditional ones and then the null ones, and null + (conditional - null) k[index + 2] takes its place (Ho and
+ * Salimans, 2022). */
 KERNEL(denoise)(BLOCKS(x), BLOCKS(f), BLOCKS(k), int row, int index, global float *restrict out, int inner, int batch) {
     const size_t o = get_global_id(1);
     size_t i = get_global_id(0) * (VEC * REPEATS);
@@ -29,7 +30,7 @@ KERNEL(denoise)(BLOCKS(x), BLOCKS(f), BLOCKS(k), int row, int index, global floa
     out += o * inner;
 #if GUIDED
     const float guidance = coefficients[2];
-    global const float *restrict null = made + inner;
+    global const float *restrict null = made + (size_t)batch * inner;
 #define NETWORK(load) (load(null + i) + (load(made + i) - load(null + i)) * guidance)
 #else
 #define NETWORK(load) load(made + i)

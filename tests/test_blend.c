@@ -13,11 +13,11 @@ typedef struct blending {
     array clip, x, w, want;
 } blending;
 
-static blending blending_new(int clip_length, int length, int channels, int kind) {
-    blending k = {.clip = array_random(shape_1d(1, clip_length, channels), 1),
-                  .x = array_random(shape_1d(1, length, channels), 2),
+static blending blending_new(int batch, int clip_length, int length, int channels, int kind) {
+    blending k = {.clip = array_random(shape_1d(batch, clip_length, channels), 1),
+                  .x = array_random(shape_1d(batch, length, channels), 2),
                   .w = array_random(shape_1d(1, length, 1), 3),
-                  .want = array_new(shape_1d(1, clip_length, channels))};
+                  .want = array_new(shape_1d(batch, clip_length, channels))};
     memcpy(k.want.v, k.clip.v, k.clip.count * sizeof(float));
     pretend_kind(kind);
     net *n = net_new(support_compute(), NULL, "test", 1);
@@ -43,11 +43,13 @@ static void blending_free(blending *k) {
 
 static void blend_at(blending *k, unsigned start, unsigned fresh) {
     const size_t channels = (size_t)k->x.s.channels;
-    for (size_t l = 0; l < (size_t)k->x.s.length && start + l < (size_t)k->clip.s.length; l++)
-        for (size_t c = 0; c < channels; c++) {
-            float *to = &k->want.v[(start + l) * channels + c];
-            *to = (float)((start + l >= fresh ? 0.0 : *to) + (double)k->w.v[l] * k->x.v[l * channels + c]);
-        }
+    for (int b = 0; b < k->x.s.batch; b++)
+        for (size_t l = 0; l < (size_t)k->x.s.length && start + l < (size_t)k->clip.s.length; l++)
+            for (size_t c = 0; c < channels; c++) {
+                float *to = &array_block(&k->want, 0, b)[(start + l) * channels + c];
+                const double x = array_block(&k->x, 0, b)[l * channels + c];
+                *to = (float)((start + l >= fresh ? 0.0 : *to) + (double)k->w.v[l] * x);
+            }
     plan_set(k->p, k->start, start);
     plan_set(k->p, k->fresh, fresh);
     assert_ok(plan_run(k->p, PHASE_STEP, 0));
@@ -55,8 +57,8 @@ static void blend_at(blending *k, unsigned start, unsigned fresh) {
 
 /* Three windows: the first assigns all its rows, the second adds where it overlaps the first, the third passes the
  * clip's end. */
-static void check(int clip_length, int length, int channels, int kind) {
-    blending k = blending_new(clip_length, length, channels, kind);
+static void check(int batch, int clip_length, int length, int channels, int kind) {
+    blending k = blending_new(batch, clip_length, length, channels, kind);
     const unsigned hop = ((unsigned)length + 1) / 2, last = (unsigned)clip_length - 1;
     blend_at(&k, 0, 0);
     blend_at(&k, hop, (unsigned)length);
@@ -73,13 +75,13 @@ static void test_shapes(void **state) {
     static const int cases[][3] = {{1, 1, 1}, {29, 13, 3}, {64, 32, 176}, {37, 64, 17}, {1031, 600, 5}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int kind = 0; kind < DEVICE_KINDS; kind++)
-            check(cases[i][0], cases[i][1], cases[i][2], kind);
+            check(1 + (int)i % 3, cases[i][0], cases[i][1], cases[i][2], kind);
 }
 
 /* What is assigned takes nothing from what was there. */
 static void test_fresh_rows_forget(void **state) {
     (void)state;
-    blending k = blending_new(7, 7, 5, 0);
+    blending k = blending_new(1, 7, 7, 5, 0);
     for (size_t i = 0; i < k.clip.count; i++)
         k.clip.v[i] = NAN;
     assert_ok(plan_write(k.p, "clip", k.clip.v, k.clip.count * sizeof(float)));

@@ -55,7 +55,8 @@ static void test_scale_by(void **state) {
 }
 
 static void check_denoise(int x_batch, int f_batch, int length, int channels, int evaluation, int kind) {
-    const int batch = x_batch == 1 && f_batch == 2 ? 1 : f_batch > x_batch ? f_batch : x_batch, skip = 1;
+    const bool guided = f_batch == 2 * x_batch;
+    const int batch = guided || x_batch > f_batch ? x_batch : f_batch, skip = 1;
     array x = array_random(shape_1d(x_batch, length, channels), 1),
           f = array_random(shape_1d(f_batch, length, channels), 2);
     array c = array_random(with_evals(3, shape_1d(1, 1, 4)), 3);
@@ -66,9 +67,9 @@ static void check_denoise(int x_batch, int f_batch, int length, int channels, in
     for (int b = 0; b < batch; b++)
         for (size_t i = 0; i < want.count / (size_t)batch; i++) {
             double y = array_block(&f, 0, b)[i];
-            if (f_batch == 2 && x_batch == 1) {
-                const double null = array_block(&f, 0, 1)[i];
-                y = null + (array_block(&f, 0, 0)[i] - null) * k[2];
+            if (guided) {
+                const double null = array_block(&f, 0, batch + b)[i];
+                y = null + (array_block(&f, 0, b)[i] - null) * k[2];
             }
             array_block(&want, 0, b)[i] = limit((double)k[0] * array_block(&x, 0, b)[i] + k[1] * y);
         }
@@ -89,7 +90,8 @@ static void check_denoise(int x_batch, int f_batch, int length, int channels, in
 static void test_denoise(void **state) {
     (void)state;
     static const int cases[][4] = {{1, 1, 1, 1},  {1, 1, 17, 241}, {2, 2, 7, 13},
-                                   {1, 2, 1, 15}, {1, 2, 33, 127}, {1, 3, 5, 7}};
+                                   {1, 2, 1, 15}, {1, 2, 33, 127}, {1, 3, 5, 7},
+                                   {3, 6, 5, 19}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int kind = 0; kind < DEVICE_KINDS; kind++)
             check_denoise(cases[i][0], cases[i][1], cases[i][2], cases[i][3], (int)i % 3, kind);

@@ -141,6 +141,87 @@ static void conditioning_acts_where_it_is(void **state) {
     end(&s);
 }
 
+/* Three clips at once are the clips one by one: of a network with channels, and of one with tokens. */
+static void clips_side_by_side_are_clips_alone(void **state) {
+    (void)state;
+    enum { CLIPS = 3, ROWS = 128, TOKENS = 4, PEAKS = 9, WIDTH = 6 };
+    for (int attends = 0; attends < 2; attends++) {
+        unet_config u = network;
+        if (attends) {
+            memset(u.context_channels, 0, sizeof u.context_channels);
+            u.context_features = 0;
+            u.embedding_features = WIDTH;
+            u.embedding_max_length = 5;
+            u.rhythm_max_length = 12;
+            u.genre = true;
+        }
+        setup s;
+        begin(&s, synthetic_weight, ROWS);
+        s.settings.overlap = 1, s.settings.margin = 0;
+        clip_conditioning clips[CLIPS];
+        uint64_t seeds[CLIPS];
+        void *users[CLIPS];
+        int32_t peaks[CLIPS][PEAKS];
+        float *owned[CLIPS], *together = malloc(CLIPS * ROWS * 3 * sizeof *together), alone[ROWS * 3];
+        for (int i = 0; i < CLIPS; i++) {
+            owned[i] = support_values(ROWS * 3 + ROWS + 4 + TOKENS * WIDTH + WIDTH, (uint64_t)(40 + i));
+            float *tokens = owned[i] + ROWS * 3 + ROWS + 4;
+            for (int k = 0; k < PEAKS; k++)
+                peaks[i][k] = (k + i) % 3 == 0;
+            clips[i] = (clip_conditioning){.rows = ROWS - 5 * i, .channels = {owned[i], owned[i] + ROWS * 3},
+                                           .features = owned[i] + ROWS * 3 + ROWS, .tokens = tokens, .token_count = TOKENS,
+                                           .peaks = peaks[i], .peak_count = PEAKS, .genre = attends ? tokens + TOKENS * WIDTH : NULL};
+            seeds[i] = (uint64_t)(100 + i);
+            users[i] = &seeds[i];
+        }
+        sampling_request request = {.compute = support_compute(), .weights = s.weights, .unet = &u, .settings = &s.settings, .rows = ROWS,
+                                    .clips = CLIPS, .conditioning = clips, .noise = seeded_noise, .noise_users = users};
+        assert_ok(sample_clip(&request, together, NULL));
+        for (int i = 0; i < CLIPS; i++) {
+            request.clips = 1;
+            request.conditioning = &clips[i];
+            request.noise_users = &users[i];
+            assert_ok(sample_clip(&request, alone, NULL));
+            assert_arrays_close(together + i * ROWS * 3, alone, ROWS * 3, 1e-5); /* products may be cut differently */
+            free(owned[i]);
+        }
+        free(together);
+        end(&s);
+    }
+}
+
+/* Networks with tokens see a clip at once; all clips of a sampler have as many tokens. */
+static void tokens_belong_to_the_whole_clip(void **state) {
+    (void)state;
+    unet_config u = network;
+    memset(u.context_channels, 0, sizeof u.context_channels);
+    u.context_features = 0;
+    u.embedding_features = 6;
+    u.embedding_max_length = 5;
+    u.rhythm_max_length = 12;
+    setup s;
+    begin(&s, synthetic_weight, 300);
+    const float tokens[5 * 6] = {0};
+    const int32_t peaks[12] = {0};
+    float out[300 * 3];
+    clip_conditioning clip = {.tokens = tokens, .token_count = 4, .peaks = peaks, .peak_count = 9};
+    s.settings.window = 128;
+    const sampling_request request = {.compute = support_compute(), .weights = s.weights, .unet = &u, .settings = &s.settings, .rows = 300,
+                                      .conditioning = &clip, .noise = seeded_noise, .noise_user = &s.seed};
+    assert_fails(sample_clip(&request, out, NULL), LORIS_ERROR_ARGUMENT, "300 rows");
+    s.settings.window = 0, s.settings.overlap = 1, s.settings.margin = 0;
+    sampler *made = NULL;
+    assert_ok(sampler_new(&made, &request));
+    clip.token_count = 5;
+    assert_fails(sampler_run(made, out, NULL), LORIS_ERROR_INTERNAL, "5 tokens");
+    clip.token_count = 4;
+    assert_ok(sampler_run(made, out, NULL));
+    sampler_free(made);
+    clip.peak_count = 13;
+    assert_fails(sampler_new(&made, &request), LORIS_ERROR_ARGUMENT, "13");
+    end(&s);
+}
+
 static void progress_counts_and_cancelling_stops(void **state) {
     (void)state;
     setup s;
@@ -178,6 +259,8 @@ int main(void) {
         cmocka_unit_test(windows_agree_with_the_whole),
         cmocka_unit_test(one_window_is_the_plain_result),
         cmocka_unit_test(conditioning_acts_where_it_is),
+        cmocka_unit_test(clips_side_by_side_are_clips_alone),
+        cmocka_unit_test(tokens_belong_to_the_whole_clip),
         cmocka_unit_test(progress_counts_and_cancelling_stops),
         cmocka_unit_test(impossible_settings_are_refused),
     };

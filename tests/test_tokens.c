@@ -140,6 +140,25 @@ static void stacks_lie_above_each_other(void **state) {
         }
 }
 
+static void repeats_follow_each_other(void **state) {
+    (void)state;
+    static const int cases[][4] = {{2, 4, 1, 1}, {3, 9, 31, 17}, {2, 6, 1031, 4}, {1, 5, 7, 3}, {3, 2, 7, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+            array x = array_random(shape_1d(cases[i][0], cases[i][2], cases[i][3]), 1);
+            const int times = cases[i][0] == 1 || cases[i][1] < cases[i][0] ? 1 : cases[i][1] / cases[i][0];
+            array got = array_new(shape_1d(times * cases[i][0], cases[i][2], cases[i][3]));
+            pretend_kind(kind);
+            net *n = net_new(support_compute(), NULL, "test", 1);
+            net_output(n, "out", repeat_to(n, staged_input(n, "x", PHASE_STEP, x.s), cases[i][1]));
+            support_run(n, (const support_input[]){{"x", x.v, x.count * sizeof(float)}, {0}}, 0, "out", got.v, got.count);
+            for (int t = 0; t < times; t++)
+                assert_arrays_close(got.v + (size_t)t * x.count, x.v, x.count, 0);
+            array_free(&x);
+            array_free(&got);
+        }
+}
+
 static void rows_are_added_to_all_rows(void **state) {
     (void)state;
     static const int cases[][4] = {{1, 1, 1, 1}, {1, 2, 19, 33}, {2, 2, 67, 16}, {2, 1, 7, 129}};
@@ -223,6 +242,7 @@ int main(void) {
         cmocka_unit_test(embeddings_take_rows),         cmocka_unit_test(learned_rows_are_the_first),
         cmocka_unit_test(learned_peaks_are_the_largest), cmocka_unit_test(hawkes_encoding_adds_waves),
         cmocka_unit_test(stacks_lie_above_each_other),  cmocka_unit_test(rows_are_added_to_all_rows),
+        cmocka_unit_test(repeats_follow_each_other),
         cmocka_unit_test(narrow_takes_channels),        cmocka_unit_test(impossible_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);

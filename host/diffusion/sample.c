@@ -27,8 +27,9 @@ struct sampler {
     compute *compute;
     const unet_config *unet;
     sampling_settings settings;
-    int token_count, peak_count; /* of all clips */
-    float *sigmas; /* [steps + 1] */
+    int clips;
+    int token_count, peak_count; /* of each clip */
+    float *sigmas;               /* [steps + 1] */
     evaluation *evaluations;
     int count;
     windows windows;
@@ -40,7 +41,7 @@ struct sampler {
     cl_mem x, y, d, noise; /* on the clip's axis; y is x for samplers of one evaluation a step */
     cl_mem weight;         /* blending weights [windows.count][windows.length] */
     cl_mem channels[UNET_MAX_LEVELS + 1], features;
-    size_t elements; /* of x */
+    size_t elements; /* of x: [clips][windows.total][in_channels] */
     float *host;     /* [elements] */
     sampling_report report;
 };
@@ -74,7 +75,7 @@ static loris_status clip_buffer(sampler *r, cl_mem *out, size_t elements, const 
 
 static loris_status make_buffers(sampler *r, bool any_guided) {
     const unet_config *u = r->unet;
-    const size_t batch = any_guided ? 2 : 1; /* the second half stays zero: the null */
+    const size_t batch = (size_t)r->clips * (any_guided ? 2 : 1); /* the second half stays zero: the null */
     TRY(clip_buffer(r, &r->x, r->elements, "the sample"));
     TRY(clip_buffer(r, &r->d, r->elements, "the denoised sample"));
     if (two_evaluations(r))
@@ -94,8 +95,9 @@ static loris_status make_buffers(sampler *r, bool any_guided) {
     return LORIS_OK;
 }
 
-static loris_status upload_channels(sampler *r) {
-    const clip_conditioning *c = r->request.conditioning;
+/* Clip i's channels and features. */
+static loris_status upload_channels(sampler *r, size_t i) {
+    const clip_conditioning *c = &r->request.conditioning[i];
     const unet_config *u = r->unet;
     for (int k = 0; k <= u->levels; k++) {
         size_t width = (size_t)u->context_channels[k], hop = (size_t)unet_hop(u, k);
@@ -104,41 +106,65 @@ static loris_status upload_channels(sampler *r) {
         if (!c->channels[k])
             return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning channels of level %d are missing", k);
         size_t rows = (size_t)r->windows.total / hop, given = ((size_t)c->rows + hop - 1) / hop;
+        size_t at = i * rows * width * sizeof(float);
         given = given < rows ? given : rows;
-        TRY(clear(r, r->channels[k], rows * width, "conditioning channels")); /* an earlier clip may have been longer */
-        TRY(buffer_write(r->compute, r->channels[k], 0, c->channels[k], given * width * sizeof(float), "conditioning channels"));
+        TRY(buffer_write(r->compute, r->channels[k], at, c->channels[k], given * width * sizeof(float), "conditioning channels"));
     }
     if (u->context_features) {
+        const size_t bytes = (size_t)u->context_features * sizeof(float);
         if (!c->features)
             return fail(LORIS_ERROR_INTERNAL, NULL, "the conditioning features are missing");
-        TRY(buffer_write(r->compute, r->features, 0, c->features, (size_t)u->context_features * sizeof(float),
-                         "conditioning features"));
+        TRY(buffer_write(r->compute, r->features, i * bytes, c->features, bytes, "conditioning features"));
     }
     return LORIS_OK;
 }
 
-/* Tokens, rhythm and genre to a denoiser's network, and what it makes of the clip and the noise levels alone. */
-static loris_status begin_denoiser(sampler *r, const denoiser *e) {
-    const clip_conditioning *c = r->request.conditioning;
+static loris_status clear_channels(sampler *r) {
+    for (int k = 0; k <= r->unet->levels; k++) { /* an earlier clip may have been longer */
+        size_t rows = (size_t)r->windows.total / (size_t)unet_hop(r->unet, k);
+        if (r->unet->context_channels[k])
+            TRY(clear(r, r->channels[k], (size_t)r->clips * rows * (size_t)r->unet->context_channels[k], "conditioning channels"));
+    }
+    return LORIS_OK;
+}
+
+/* `bytes` of clip i into the plan's input, which holds that much of each clip. */
+static loris_status write_part(plan *p, compute *c, const char *input, size_t i, const void *data, size_t bytes) {
+    cl_mem buffer;
+    size_t whole;
+    TRY(plan_buffer(p, input, &buffer, &whole));
+    return buffer_write(c, buffer, i * bytes, data, bytes, input);
+}
+
+static loris_status upload_context(const sampler *r, const denoiser *e, size_t i) {
+    const clip_conditioning *c = &r->request.conditioning[i];
     const size_t width = (size_t)r->unet->embedding_features;
+    if (c->token_count != r->token_count || c->peak_count != r->peak_count || !c->genre != !r->unet->genre)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "%d tokens, %d peaks and %s genre do not fit a network built for %d and %d",
+                    c->token_count, c->peak_count, c->genre ? "a" : "no", r->token_count, r->peak_count);
+    TRY(write_part(e->plan, r->compute, "tokens", i, c->tokens, (size_t)c->token_count * width * sizeof *c->tokens));
+    TRY(write_part(e->plan, r->compute, "peaks", i, c->peaks, (size_t)c->peak_count * sizeof *c->peaks));
+    return r->unet->genre ? write_part(e->plan, r->compute, "genre", i, c->genre, width * sizeof *c->genre) : LORIS_OK;
+}
+
+/* Tokens, rhythm and genre to a denoiser's network, and what it makes of the clips and the noise levels alone. */
+static loris_status begin_denoiser(sampler *r, const denoiser *e) {
     if (!e->plan)
         return LORIS_OK;
-    if (width) {
-        if (c->token_count != r->token_count || c->peak_count != r->peak_count || !c->genre != !r->unet->genre)
-            return fail(LORIS_ERROR_INTERNAL, NULL, "%d tokens, %d peaks and %s genre do not fit a network built for %d and %d",
-                        c->token_count, c->peak_count, c->genre ? "a" : "no", r->token_count, r->peak_count);
-        TRY(plan_write(e->plan, "tokens", c->tokens, (size_t)c->token_count * width * sizeof *c->tokens));
-        TRY(plan_write(e->plan, "peaks", c->peaks, (size_t)c->peak_count * sizeof *c->peaks));
-        if (r->unet->genre)
-            TRY(plan_write(e->plan, "genre", c->genre, width * sizeof *c->genre));
-    }
+    for (size_t i = 0; r->unet->embedding_features && i < (size_t)r->clips; i++)
+        TRY(upload_context(r, e, i));
     TRY(plan_run(e->plan, PHASE_CLIP, 0));
     return plan_run(e->plan, PHASE_RUN, 0);
 }
 
-/* One draw of noise over the clip, in r->host. */
+/* One draw of noise over each clip, in r->host. */
 static loris_status draw_noise(sampler *r) {
-    return r->request.noise(r->request.noise_user, r->draws++, 0, r->elements, r->host);
+    const sampling_request *q = &r->request;
+    const size_t each = r->elements / (size_t)r->clips;
+    for (size_t i = 0; i < (size_t)r->clips; i++)
+        TRY(q->noise(q->noise_users ? q->noise_users[i] : q->noise_user, r->draws, 0, each, r->host + i * each));
+    r->draws++;
+    return LORIS_OK;
 }
 
 /* r->host becomes the sample. */
@@ -148,9 +174,11 @@ static loris_status write_sample(sampler *r) {
     return two_evaluations(r) ? buffer_write(r->compute, r->y, 0, r->host, bytes, "the sample between") : LORIS_OK;
 }
 
-static loris_status begin_clip(sampler *r) {
+static loris_status begin_clips(sampler *r) {
     r->draws = -1;
-    TRY(upload_channels(r));
+    TRY(clear_channels(r));
+    for (size_t i = 0; i < (size_t)r->clips; i++)
+        TRY(upload_channels(r, i));
     TRY(begin_denoiser(r, &r->plain));
     TRY(begin_denoiser(r, &r->guided));
     TRY(draw_noise(r));
@@ -168,24 +196,24 @@ static tensor clip_input(net *n, const sampler *r, const char *name, shape s, cl
     return t;
 }
 
-static void record_context(net *n, const sampler *r, unet_inputs *in, int count) {
+static void record_context(net *n, const sampler *r, unet_inputs *in, bool guided) {
     const unet_config *u = r->unet;
-    in->contexts = count;
+    in->contexts = guided ? 2 : 1;
     in->context[0] = (unet_context){
-        .tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(1, r->token_count, u->embedding_features), STORE_F32),
-        .peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(1, r->peak_count, 1), STORE_I32),
+        .tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(r->clips, r->token_count, u->embedding_features), STORE_F32),
+        .peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(r->clips, r->peak_count, 1), STORE_I32),
     };
     if (u->genre)
-        in->context[0].genre = net_input(n, "genre", PHASE_CLIP, shape_1d(1, 1, u->embedding_features), STORE_F32);
-    if (count > 1)
+        in->context[0].genre = net_input(n, "genre", PHASE_CLIP, shape_1d(r->clips, 1, u->embedding_features), STORE_F32);
+    if (guided)
         in->context[1] = unet_null_context(n, u, r->token_count, r->peak_count);
 }
 
 /* Rows start.. of y -> network -> denoised -> blended into d. */
-static net *record_denoiser(const sampler *r, denoiser *e, int batch) {
+static net *record_denoiser(const sampler *r, denoiser *e, bool guided) {
     const unet_config *u = r->unet;
-    int total = r->windows.total, length = r->windows.length;
-    net *n = net_new(r->compute, r->request.weights, batch == 2 ? "guided network" : "network", e->evaluations);
+    int total = r->windows.total, length = r->windows.length, batch = guided ? 2 * r->clips : r->clips;
+    net *n = net_new(r->compute, r->request.weights, guided ? "guided network" : "network", e->evaluations);
     if (!n)
         return NULL;
     e->start = net_parameter(n, "start");
@@ -208,10 +236,10 @@ static net *record_denoiser(const sampler *r, denoiser *e, int batch) {
         net_bind(n, in.features, r->features);
     }
     if (u->embedding_features)
-        record_context(n, r, &in, batch);
-    tensor clip = net_state(n, "sample", shape_1d(1, total, u->in_channels), STORE_F32);
+        record_context(n, r, &in, guided);
+    tensor clip = net_state(n, "sample", shape_1d(r->clips, total, u->in_channels), STORE_F32);
     net_bind(n, clip, r->y ? r->y : r->x);
-    tensor denoised = net_state(n, "denoised", shape_1d(1, total, u->in_channels), STORE_F32);
+    tensor denoised = net_state(n, "denoised", shape_1d(r->clips, total, u->in_channels), STORE_F32);
     net_bind(n, denoised, r->d);
     tensor blending = clip_input(n, r, "weights", shape_1d(1, r->windows.count * length, 1), r->weight);
 
@@ -262,7 +290,7 @@ static void log_plan(const plan *p, const char *name) {
 static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     if (!e->evaluations)
         return LORIS_OK;
-    TRY(plan_build(&e->plan, record_denoiser(r, e, guided ? 2 : 1)));
+    TRY(plan_build(&e->plan, record_denoiser(r, e, guided)));
     r->report.memory += plan_memory(e->plan);
     r->report.flop += plan_flop(e->plan, PHASE_STEP) * e->evaluations * r->windows.count;
     r->report.launches_per_evaluation = plan_launches(e->plan, PHASE_STEP);
@@ -271,7 +299,7 @@ static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
 }
 
 static net *record_update(const sampler *r) {
-    shape whole = shape_1d(1, r->windows.total, r->unet->in_channels);
+    shape whole = shape_1d(r->clips, r->windows.total, r->unet->in_channels);
     net *n = net_new(r->compute, NULL, "sampler", r->count);
     if (!n)
         return NULL;
@@ -447,7 +475,7 @@ static loris_status prepare(sampler *r) {
                     "a clip of %d rows is longer than the %d that a network with visual tokens sees at once", rows, length);
     r->token_count = r->request.conditioning->token_count;
     r->peak_count = r->request.conditioning->peak_count;
-    r->elements = (size_t)r->windows.total * (size_t)r->unet->in_channels;
+    r->elements = (size_t)r->clips * (size_t)r->windows.total * (size_t)r->unet->in_channels;
     r->host = calloc(r->elements, sizeof *r->host);
     if (!r->host)
         return fail_memory("a sampler");
@@ -497,6 +525,7 @@ loris_status sampler_new(sampler **out, const sampling_request *request) {
     r->compute = request->compute;
     r->unet = request->unet;
     r->settings = *request->settings;
+    r->clips = request->clips > 1 ? request->clips : 1;
     loris_status status = prepare(r);
     if (status != LORIS_OK) {
         drain(r);
@@ -511,27 +540,34 @@ sampling_request *sampler_request(sampler *r) {
     return &r->request;
 }
 
-static void finish_clip(const sampler *r, float *out, size_t count) {
+/* The clips' own rows, limited, or with what was given in its place. */
+static void finish_clips(const sampler *r, float *out) {
     const inpainting *p = r->request.inpaint;
-    for (size_t i = 0; i < count; i++)
-        if (p)
-            out[i] = p->known[i] ? p->source[i] : out[i];
-        else
-            out[i] = out[i] < -1 ? -1 : out[i] > 1 ? 1 : out[i];
+    const size_t given = (size_t)r->clips, each = r->elements / given;
+    const size_t wanted = (size_t)r->request.rows * (size_t)r->unet->in_channels;
+    for (size_t k = 0; k < given; k++)
+        for (size_t i = 0; i < wanted; i++) {
+            const float v = r->host[k * each + i];
+            if (p)
+                out[i] = p->known[i] ? p->source[i] : v;
+            else
+                out[k * wanted + i] = v < -1 ? -1 : v > 1 ? 1 : v;
+        }
 }
 
 loris_status sampler_run(sampler *r, float *out, sampling_report *report) {
-    const size_t wanted = (size_t)r->request.rows * (size_t)r->unet->in_channels;
-    loris_status status = begin_clip(r);
+    if (r->request.inpaint && r->clips > 1)
+        return fail(LORIS_ERROR_ARGUMENT, NULL, "parts can be given for one clip at a time, not for %d", r->clips);
+    loris_status status = begin_clips(r);
     if (status == LORIS_OK)
         status = loop(r);
     if (status == LORIS_OK)
-        status = buffer_read(r->compute, r->x, 0, out, wanted * sizeof *out, "the sample");
+        status = buffer_read(r->compute, r->x, 0, r->host, r->elements * sizeof *r->host, "the sample");
     if (status != LORIS_OK) {
         drain(r);
         return status;
     }
-    finish_clip(r, out, wanted);
+    finish_clips(r, out);
     r->report.evaluations = r->count * (r->request.inpaint ? r->request.inpaint->resamples : 1);
     r->report.windows = r->windows.count;
     r->report.weights = weights_device_bytes(r->request.weights);

@@ -57,22 +57,24 @@ typedef struct sampling_request {
     const weights *weights;
     const unet_config *unet;
     const sampling_settings *settings;
-    int rows; /* of the clip */
-    const clip_conditioning *conditioning;
-    const inpainting *inpaint; /* NULL = none */
+    int rows;  /* of a clip */
+    int clips; /* made side by side; 0 = 1 */
+    const clip_conditioning *conditioning; /* [clips], of as many tokens and peaks each */
+    const inpainting *inpaint;             /* NULL = none; of one clip */
     noise_function *noise;
     void *noise_user;
+    void *const *noise_users; /* [clips]: in place of noise_user, a user for each; NULL = none */
     loris_progress_function *progress; /* stage "denoise", done of total window evaluations; or NULL */
     void *progress_user;
 } sampling_request;
 
-/* out [rows][in_channels], limited to [-1, 1]. `report` may be NULL. Networks that attend to tokens see the whole clip in one
+/* out [clips][rows][in_channels], limited to [-1, 1]. `report` may be NULL. Networks that attend to tokens see the whole clip in one
  * window, because their tokens belong to all of it: LORIS_ERROR_ARGUMENT for a clip that is longer than the window. */
 loris_status sample_clip(const sampling_request *request, float *out, sampling_report *report);
 
-/* The same for several clips of one length, with the networks built once. The request is copied; a run takes its conditioning (of as
- * many tokens and peaks as at first), its parts that are given, its noise and its progress from the sampler's request, which may
- * be changed between runs. */
+/* The same for several clips, or batches of them, of one length, with the networks built once. The request is copied; a run takes its conditioning (of as
+ * many tokens and peaks as at first), its parts that are given, its noise and its progress from the sampler's request, whose members
+ * for these may be changed between runs. */
 typedef struct sampler sampler;
 loris_status sampler_new(sampler **out, const sampling_request *request);
 sampling_request *sampler_request(sampler *s);

@@ -24,11 +24,23 @@ static tensor keys_and_values(net *n, tensor context, attention_size size) {
     return linear(n, layer_norm(n, context, "norm_context.g"), "to_kv", 2 * size.heads * size.features, NO_BIAS);
 }
 
+/* `first` above those of the other contexts, as many of each. */
+static tensor with_another(net *n, tensor first, int each, tensor another) {
+    if (shape_of(n, another).batch == 1 && each > 1) {
+        tensor one = another;
+        for (int i = 1; i < each; i++)
+            another = stack(n, another, one);
+    }
+    return stack(n, first, another);
+}
+
 tensor cross_attention(net *n, tensor x, const tensor *contexts, int count, attention_size size) {
     tensor q = linear(n, layer_norm(n, x, "norm_in.g"), "to_q", size.heads * size.features, NO_BIAS);
     tensor kv = keys_and_values(n, contexts[0], size);
+    int each = shape_of(n, kv).batch;
     for (int i = 1; i < count; i++)
-        kv = stack(n, kv, keys_and_values(n, contexts[i], size));
+        kv = with_another(n, kv, each, keys_and_values(n, contexts[i], size));
+    q = repeat_to(n, q, shape_of(n, kv).batch);
     return attention_out(n, attention(n, q, kv, size.heads), shape_of(n, x).channels);
 }
 
@@ -40,7 +52,8 @@ static tensor single_key_result(net *n, int channels, tensor context, attention_
 
 tensor single_key_attention(net *n, int channels, const tensor *contexts, int count, attention_size size) {
     tensor row = single_key_result(n, channels, contexts[0], size);
+    int each = shape_of(n, row).batch;
     for (int i = 1; i < count; i++)
-        row = stack(n, row, single_key_result(n, channels, contexts[i], size));
+        row = with_another(n, row, each, single_key_result(n, channels, contexts[i], size));
     return row;
 }

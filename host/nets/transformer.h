@@ -17,7 +17,8 @@ tensor self_attention(net *n, tensor x, attention_size size);
 tensor feed_forward(net *n, tensor x, int multiplier);
 
 /* x [B,L,C] attends to contexts [A,T,E], no residual. With several contexts their keys and values lie one above the other along
- * the batch, in their order, which makes the result's batch, too: x is either of that batch or of 1. Weights norm_in.g,
+ * the batch, in their order (a later one of batch 1 is repeated to match the first), which makes the result's batch, too: x is of
+ * that batch or of a part of it, and is repeated. Weights norm_in.g,
  * norm_context.g, to_q, to_kv, attention.to_out. */
 tensor cross_attention(net *n, tensor x, const tensor *contexts, int count, attention_size size);
 

@@ -35,7 +35,8 @@ static tensor attend(net *n, const conditions *k, tensor h) {
     }
     leave(n);
     enter(n, "cross_attend.fn.");
-    h = add(n, cross_attention(n, h, tokens, k->contexts, attention_of(c)), h);
+    tensor attended = cross_attention(n, h, tokens, k->contexts, attention_of(c));
+    h = add(n, attended, repeat_to(n, h, shape_of(n, attended).batch));
     h = add(n, cross_attention(n, h, rhythm, k->contexts, attention_of(c)), h);
     if (c->genre)
         h = add_row(n, h, single_key_attention(n, shape_of(n, h).channels, genre, k->contexts, attention_of(c)));
@@ -55,7 +56,7 @@ static tensor resnet_block(net *n, const conditions *k, tensor x, int out, int g
     h = conv1d(n, h, "block2.project", out, 3);
     if (shape_of(n, x).channels != out)
         x = linear(n, x, "to_out", out, BIAS);
-    return add(n, h, x);
+    return add(n, h, repeat_to(n, x, shape_of(n, h).batch));
 }
 
 /* The first and last block attend to nothing. */
@@ -107,7 +108,7 @@ static tensor downsample(net *n, const conditions *k, int i, tensor x, tensor ch
     enter(n, "downsamples.%d.", i);
     x = conv1d_strided(n, x, "downsample", out, factor * c->kernel_multiplier + 1, factor, factor * (c->kernel_multiplier / 2));
     if (c->context_channels[i + 1])
-        x = concat(n, x, channels, 1);
+        x = concat(n, repeat_to(n, x, shape_of(n, channels).batch), channels, 1);
     for (int j = 0; j < c->num_blocks[i]; j++) {
         x = numbered_block(n, k, j, x, out);
         skips->level[i][skips->count[i]++] = x;
@@ -170,9 +171,9 @@ tensor unet(net *n, const unet_config *c, const unet_inputs *in) {
                         c->embedding_features);
     conditions k = {.config = c, .mapping = noise_mapping(n, c, in), .context = in->context, .contexts = in->contexts};
 
-    tensor x = in->x;
+    tensor x = repeat_to(n, in->x, shape_of(n, k.mapping).batch);
     if (c->context_channels[0])
-        x = concat(n, x, in->channels[0], 1);
+        x = concat(n, repeat_to(n, x, shape_of(n, in->channels[0]).batch), in->channels[0], 1);
     x = outer_block(n, &k, "to_in", x, c->channels / c->patch_factor, least(c->patch_factor, shape_of(n, x).channels));
     x = patch(n, x, c->patch_factor);
 
@@ -183,7 +184,7 @@ tensor unet(net *n, const unet_config *c, const unet_inputs *in) {
     for (int i = c->levels - 1; i >= 0; i--)
         x = upsample(n, &k, i, x, &skips);
 
-    x = unpatch(n, add(n, x, top), c->patch_factor);
+    x = unpatch(n, add(n, x, repeat_to(n, top, shape_of(n, x).batch)), c->patch_factor);
     return outer_block(n, &k, "to_out", x, c->in_channels, least(c->patch_factor, c->in_channels));
 }
 

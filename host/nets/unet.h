@@ -48,8 +48,8 @@ typedef struct unet_inputs {
     tensor c_noise;  /* [E,B or 1,1,1]: ln(sigma) / 4 */
     tensor features; /* [B,1,context_features], or none */
     tensor channels[UNET_MAX_LEVELS + 1]; /* where context_channels[k] > 0: [B, S / unet_hop(c, k), context_channels[k]] */
-    /* Where embedding_features > 0, one context for all of the batch, or two for guidance (conditional, null) with a batch of 1:
-     * x stays 1 until the two differ, and the result's batch is 2. */
+    /* Where embedding_features > 0, one context of x's batch, or two for guidance (conditional, null; the second may be of batch 1
+     * and then goes with every x): x stays B until the two differ, and the result has a batch of 2 B, the conditional ones first. */
     unet_context context[UNET_MAX_CONTEXTS];
     int contexts;
 } unet_inputs;

@@ -19,7 +19,7 @@ static loris_status blend_lower(lowering *l, const node *n) {
     int_argument(l, x.length);
     int_argument(l, x.channels);
     int_argument(l, s.rows);
-    row_stream_range(l, s, (size_t)x.length, 1);
+    row_stream_range(l, s, (size_t)x.length, (size_t)x.batch);
     return lowering_status(l);
 }
 
@@ -29,8 +29,8 @@ void blend(net *n, tensor clip, tensor x, tensor factors, int start, int fresh) 
     if (net_failed(n))
         return;
     const shape state = shape_of(n, clip), in = shape_of(n, x), w = shape_of(n, factors);
-    if (!shape_equal(state, shape_1d(1, state.length, in.channels)) ||
-        !shape_equal(in, shape_1d(1, in.length, in.channels)) || !shape_equal(w, shape_1d(1, in.length, 1))) {
+    if (!shape_equal(state, shape_1d(in.batch, state.length, in.channels)) ||
+        !shape_equal(in, shape_1d(in.batch, in.length, in.channels)) || !shape_equal(w, shape_1d(1, in.length, 1))) {
         char ts[96], tx[96], tw[96];
         net_fail(n, LORIS_ERROR_INTERNAL, NULL, "blend: clip %s, window %s and weights %s do not match",
                  shape_text(state, ts), shape_text(in, tx), shape_text(w, tw));

@@ -59,6 +59,10 @@ tensor fourier(net *n, tensor c, const char *at, int features);
 /* One above the other: a [A,L,C], b [B,L,C] -> [A+B,L,C]. */
 tensor stack(net *n, tensor a, tensor b);
 
+/* x again and again until there are `batch` of it: for operands that do not broadcast. A batch of 1, which does, and one that is
+ * large enough stay as they are. */
+tensor repeat_to(net *n, tensor x, int batch);
+
 /* x [B,L,C] + row [B,1,C], the same row for all positions; batches broadcast. */
 tensor add_row(net *n, tensor x, tensor row);
 
@@ -90,14 +94,14 @@ tensor lstm(net *n, tensor x, int hidden, int layer, tensor h0, tensor c0);
  * (deeper conditioning levels). Rows beyond T are zero. */
 tensor window(net *n, tensor clip, int start, int divisor, int length);
 
-/* Adds weight[l] * x[0,l,c] to rows start.. of the state clip [1,T,C]; rows at or after parameter `fresh` (in clip rows) are
+/* Adds weight[l] * x[b,l,c] to rows start.. of the state clip [B,T,C]; rows at or after parameter `fresh` (in clip rows) are
  * assigned instead of added to; rows beyond T are dropped. weight [1,length,1]. */
 void blend(net *n, tensor clip, tensor x, tensor weight, int start, int fresh);
 
 /* x [B,L,C] * c[e][index]; c [E,1,1,K] is a PHASE_RUN tensor of coefficients. */
 tensor scale_by(net *n, tensor x, tensor c, int index);
 
-/* EDM: clamp(c[e][skip] x + c[e][skip+1] f, -1, 1). With f of batch 2 (conditional, null) and x of batch 1, f becomes
+/* EDM: clamp(c[e][skip] x + c[e][skip+1] f, -1, 1). With f of twice x's batch (conditional, then null), f becomes
  * null + (conditional - null) * c[e][skip+2] first (classifier-free guidance). */
 tensor denoise(net *n, tensor x, tensor f, tensor c, int skip);
 
