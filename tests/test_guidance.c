@@ -1,5 +1,5 @@
-/* What a guided network need not compute: conditional and null share everything up to their first keys, null keys are made when the
- * model is loaded, the clip's once per clip, and a genre's attention is one row. */
+/* What a guided network need not compute: conditional and null share everything up to their first keys, null keys are
+ * made when the model is loaded, the clip's once per clip, and a genre's attention is one row. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +11,23 @@
 
 enum { SAMPLES = 1 << 16, TOKENS = 5, PEAKS = 11, LINES = 2048 };
 
-static const unet_config network = {.in_channels = 2, .channels = 8, .patch_factor = 2, .levels = 2, .multipliers = {1, 2, 2},
-                                    .factors = {2, 2}, .num_blocks = {1, 2}, .attentions = {false, true}, .attention_heads = 2,
-                                    .attention_features = 4, .attention_multiplier = 2, .resnet_groups = 2, .kernel_multiplier = 2,
-                                    .embedding_features = 6, .embedding_max_length = 7, .rhythm_max_length = 13, .genre = true};
+static const unet_config network = {.in_channels = 2,
+                                    .channels = 8,
+                                    .patch_factor = 2,
+                                    .levels = 2,
+                                    .multipliers = {1, 2, 2},
+                                    .factors = {2, 2},
+                                    .num_blocks = {1, 2},
+                                    .attentions = {false, true},
+                                    .attention_heads = 2,
+                                    .attention_features = 4,
+                                    .attention_multiplier = 2,
+                                    .resnet_groups = 2,
+                                    .kernel_multiplier = 2,
+                                    .embedding_features = 6,
+                                    .embedding_max_length = 7,
+                                    .rhythm_max_length = 13,
+                                    .genre = true};
 
 typedef struct line {
     char phase[8], operation[32], name[256];
@@ -102,8 +115,8 @@ static void the_guided_plan_shares_what_it_can(void **state) {
             shared_lines++;
         }
     }
-    /* Every block has a query for its tokens and one for its rhythm; keys for tokens, rhythm and genre, once of the clip and once of
-     * nothing; and adds one row for its genre. */
+    /* Every block has a query for its tokens and one for its rhythm; keys for tokens, rhythm and genre, once of the
+     * clip and once of nothing; and adds one row for its genre. */
     const int attending = 1 + 2 + 2 + 3 + 1; /* down, bottleneck, up */
     assert_int_equal(blocks, 2 * attending);
     assert_int_equal(keys_at_load, 3 * attending);

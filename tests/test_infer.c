@@ -1,4 +1,5 @@
-/* Clips of a LORIS model: lists, presets, what is refused, and the sound that comes out. Two steps of a small network. */
+/* Clips of a LORIS model: lists, presets, what is refused, and the sound that comes out. Two steps of a small network.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +110,8 @@ static void lists_name_clips(void **state) {
     const float one_hot[] = {0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1};
     assert_ok(npy_write_f32(scratch("lists/genre.npy"), 2, (const int64_t[]){3, 4}, one_hot));
     char want[4096];
-    assert_ok(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"), scratch("lists/genre.npy"), "out"));
+    assert_ok(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"),
+                               scratch("lists/genre.npy"), "out"));
     assert_int_equal(count, 3);
     snprintf(want, sizeof want, "%s/a/1.npy", scratch("lists"));
     assert_string_equal(clips[0].i3d, want);
@@ -123,17 +125,19 @@ static void lists_name_clips(void **state) {
     loris_free(clips);
 
     scratch_write(scratch("lists/short.txt"), "p1.npy\n", 7);
-    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/short.txt"), NULL, "out"), LORIS_ERROR_INPUT,
-                 "3 clips");
+    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/short.txt"), NULL, "out"),
+                 LORIS_ERROR_INPUT, "3 clips");
     scratch_write(scratch("lists/empty.txt"), "\n", 1);
-    assert_fails(loris_clips_read(&clips, &count, scratch("lists/empty.txt"), scratch("lists/empty.txt"), NULL, "out"), LORIS_ERROR_INPUT,
-                 "empty");
+    assert_fails(loris_clips_read(&clips, &count, scratch("lists/empty.txt"), scratch("lists/empty.txt"), NULL, "out"),
+                 LORIS_ERROR_INPUT, "empty");
     const float two[] = {0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1};
     assert_ok(npy_write_f32(scratch("lists/genre.npy"), 2, (const int64_t[]){3, 4}, two));
-    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"), scratch("lists/genre.npy"), "out"),
+    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"),
+                                  scratch("lists/genre.npy"), "out"),
                  LORIS_ERROR_INPUT, "row 0");
     assert_ok(npy_write_i64(scratch("lists/genre.npy"), 1, (const int64_t[]){2}, (const int64_t[]){0, 1}));
-    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"), scratch("lists/genre.npy"), "out"),
+    assert_fails(loris_clips_read(&clips, &count, scratch("lists/i3d.txt"), scratch("lists/pose.txt"),
+                                  scratch("lists/genre.npy"), "out"),
                  LORIS_ERROR_INPUT, "genre.npy");
 }
 
@@ -165,6 +169,16 @@ static void clips_become_sound(void **state) {
     assert_true(difference > 0.01); /* another seed */
     free(other);
 
+    s.batch = 2; /* side by side: the same sound, to the last of 24 bits or so */
+    assert_ok(loris_infer(engine, &s, clips, 2, &report));
+    assert_int_equal(report.clips, 2);
+    other = read_sound(first, &other_info);
+    for (size_t i = 0; i < 2 * (size_t)info.frames; i++)
+        if (!(fabsf(full[i] - other[i]) <= 1e-5f))
+            fail_msg("sample %zu: alone %g, in a batch %g", i, full[i], other[i]);
+    free(other);
+    s.batch = 1;
+
     s.pad_tail = true;
     s.seed = 8;
     assert_ok(loris_infer(engine, &s, clips, 1, NULL));
@@ -178,7 +192,8 @@ static void clips_become_sound(void **state) {
 
 static void useless_inputs_are_refused(void **state) {
     (void)state;
-    const char *video = write_video("video.npy", 50), *pose = write_pose("pose.npy", POSES), *few = write_pose("few.npy", 39);
+    const char *video = write_video("video.npy", 50), *pose = write_pose("pose.npy", POSES),
+               *few = write_pose("few.npy", 39);
     const char *wide = write_array("wide.npy", 2, (const int64_t[]){50, VIDEO + 1}, 0.3);
     const char *flat = write_array("flat.npy", 2, (const int64_t[]){100, 51}, 0.3);
     const char *out = scratch("out.wav"), *nan_video = scratch("nan.npy");
@@ -190,8 +205,10 @@ static void useless_inputs_are_refused(void **state) {
         loris_clip clip;
         const char *part;
     } cases[] = {
-        {{.i3d = wide, .pose = pose, .output = out}, "wide.npy"},   {{.i3d = nan_video, .pose = pose, .output = out}, "row 2"},
-        {{.i3d = video, .pose = few, .output = out}, "39 poses"},   {{.i3d = video, .pose = flat, .output = out}, "flat.npy"},
+        {{.i3d = wide, .pose = pose, .output = out}, "wide.npy"},
+        {{.i3d = nan_video, .pose = pose, .output = out}, "row 2"},
+        {{.i3d = video, .pose = few, .output = out}, "39 poses"},
+        {{.i3d = video, .pose = flat, .output = out}, "flat.npy"},
         {{.i3d = "none.npy", .pose = pose, .output = out}, "none"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

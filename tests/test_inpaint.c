@@ -1,5 +1,5 @@
-/* Parts given, clips continued and upsampled, with the networks of audio-diffusion-pytorch, against a restatement of the published
- * procedures over the reference network. */
+/* Parts given, clips continued and upsampled, with the networks of audio-diffusion-pytorch, against a restatement of
+ * the published procedures over the reference network. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +52,14 @@ static void begin(fixture *f, const char *draws, int steps) {
     assert_ok(weights_new(&f->weights, support_compute(), f->model->file, f->model->prefix));
     assert_ok(npy_read(&f->draws, draws));
     assert_ok(npy_expect(&f->draws, draws, 3, (const int64_t[]){-1, 2, f->rows}));
-    f->settings = (sampling_settings){.sampler = SAMPLER_ADPM2, .steps = steps, .sigma_min = 1e-4, .sigma_max = 3, .rho = 9,
-                                      .sigma_data = f->model->sigma_data, .guidance = 1, .overlap = 1};
+    f->settings = (sampling_settings){.sampler = SAMPLER_ADPM2,
+                                      .steps = steps,
+                                      .sigma_min = 1e-4,
+                                      .sigma_max = 3,
+                                      .rho = 9,
+                                      .sigma_data = f->model->sigma_data,
+                                      .guidance = 1,
+                                      .overlap = 1};
 }
 
 static void end(fixture *f) {
@@ -64,8 +70,14 @@ static void end(fixture *f) {
 
 static sampling_request request_of(fixture *f) {
     static const clip_conditioning none;
-    return (sampling_request){.compute = support_compute(), .weights = f->weights, .unet = &f->model->unet, .settings = &f->settings,
-                              .rows = f->rows, .conditioning = &none, .noise = stored_noise, .noise_user = f};
+    return (sampling_request){.compute = support_compute(),
+                              .weights = f->weights,
+                              .unet = &f->model->unet,
+                              .settings = &f->settings,
+                              .rows = f->rows,
+                              .conditioning = &none,
+                              .noise = stored_noise,
+                              .noise_user = f};
 }
 
 /* A sample's tolerance, as in `verify`: 1e-3 of its largest number. */
@@ -119,8 +131,14 @@ static void an_upsampler_sees_rows_repeated(void **state) {
     assert_ok(model_open(&f.model, LORIS_TEST_DATA "/unet/upsampler"));
     assert_ok(weights_new(&f.weights, support_compute(), f.model->file, f.model->prefix));
     f.rows = 64;
-    f.settings = (sampling_settings){.sampler = SAMPLER_HEUN, .steps = 3, .sigma_min = 1e-4, .sigma_max = 3, .rho = 9,
-                                     .sigma_data = f.model->sigma_data, .guidance = 1, .overlap = 1};
+    f.settings = (sampling_settings){.sampler = SAMPLER_HEUN,
+                                     .steps = 3,
+                                     .sigma_min = 1e-4,
+                                     .sigma_max = 3,
+                                     .rho = 9,
+                                     .sigma_data = f.model->sigma_data,
+                                     .guidance = 1,
+                                     .overlap = 1};
     float low[16 * 2], repeated[64 * 2], got[64 * 2], want[64 * 2];
     support_fill(low, 16 * 2, 3);
     for (int r = 0; r < 64; r++)

@@ -32,8 +32,8 @@ static layer_weights make_weights(weights *w, int layer, bool reverse, int chann
 }
 
 /* One direction of one clip: x [length, channels] -> out [length, 2 hidden], columns first .. first+hidden-1. */
-static void reference_lstm(double *out, const double *x, const layer_weights *w, const float *h0, const float *c0, int length,
-                           int channels, int hidden, bool reverse) {
+static void reference_lstm(double *out, const double *x, const layer_weights *w, const float *h0, const float *c0,
+                           int length, int channels, int hidden, bool reverse) {
     double h[80], c[80], gate[4];
     for (int u = 0; u < hidden; u++) {
         h[u] = h0[u];
@@ -76,8 +76,9 @@ static void check(int batch, int length, int channels, int hidden, int kind) {
             const layer_weights lw = make_weights(w, layer, reverse, in, hidden);
             for (int b = 0; b < batch; b++) {
                 const size_t state = ((size_t)b * 2 * LAYERS + (size_t)(2 * layer + reverse)) * (size_t)hidden;
-                reference_lstm(next + (size_t)b * (size_t)(length * 2 * hidden), current + (size_t)b * (size_t)(length * in), &lw,
-                               h0.v + state, c0.v + state, length, in, hidden, reverse);
+                reference_lstm(next + (size_t)b * (size_t)(length * 2 * hidden),
+                               current + (size_t)b * (size_t)(length * in), &lw, h0.v + state, c0.v + state, length, in,
+                               hidden, reverse);
             }
         }
         memcpy(current, next, want.count * sizeof *next);
@@ -94,8 +95,9 @@ static void check(int batch, int length, int channels, int hidden, int kind) {
                                     {"c0", c0.v, c0.count * sizeof(float)},
                                     {0}};
     support_run(n, inputs, 0, "out", got.v, got.count);
-    /* A gate sums C + H products below 1 in size whose partial sums stay below 4; sigmoid and tanh do not enlarge errors, a step
-     * passes on at most what it receives, and there are 2 layers. Roundings add up like a random walk. */
+    /* A gate sums C + H products below 1 in size whose partial sums stay below 4; sigmoid and tanh do not enlarge
+     * errors, a step passes on at most what it receives, and there are 2 layers. Roundings add up like a random walk.
+     */
     const double terms = channels + 3.0 * hidden + 8;
     assert_arrays_close(got.v, want.v, want.count, 16 * (sqrt(terms) + sqrt(length)) * ROUNDOFF);
     weights_free(w);
@@ -110,7 +112,8 @@ static void check(int batch, int length, int channels, int hidden, int kind) {
 
 static void test_shapes(void **state) {
     (void)state;
-    static const int cases[][4] = {{1, 1, 1, 1}, {2, 7, 5, 3}, {1, 3, 16, 16}, {2, 5, 33, 17}, {1, 13, 2, 67}, {1, 50, 31, 64}};
+    static const int cases[][4] = {{1, 1, 1, 1},   {2, 7, 5, 3},   {1, 3, 16, 16},
+                                   {2, 5, 33, 17}, {1, 13, 2, 67}, {1, 50, 31, 64}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int kind = 0; kind < DEVICE_KINDS; kind++)
             check(cases[i][0], cases[i][1], cases[i][2], cases[i][3], kind);

@@ -1,5 +1,5 @@
-/* The rhythm of poses: directions, windows and flags with the published encoder's oddities, and thinning. (That whole clips give the
- * reference's peaks is checked with the networks, in test_verify.c.) */
+/* The rhythm of poses: directions, windows and flags with the published encoder's oddities, and thinning. (That whole
+ * clips give the reference's peaks is checked with the networks, in test_verify.c.) */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +56,8 @@ static void directions_are_degrees_modulo_ten(void **state) {
     const struct {
         float first, second; /* degrees of successive displacements of length 2 */
         bool same;
-    } cases[] = {{45.5f, 55.5f, true}, {45.5f, 225.5f, true}, {45.5f, 135.5f, true}, {45.5f, 46.5f, false}, {3.5f, 8.5f, false},
-                 {90.5f, 0.5f, true}};
+    } cases[] = {{45.5f, 55.5f, true},  {45.5f, 225.5f, true}, {45.5f, 135.5f, true},
+                 {45.5f, 46.5f, false}, {3.5f, 8.5f, false},   {90.5f, 0.5f, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pose_rhythm r;
         const float a = cases[i].first * pi / 180, b = cases[i].second * pi / 180;
@@ -72,7 +72,8 @@ static void directions_are_degrees_modulo_ten(void **state) {
     pose_rhythm_free(&r);
 }
 
-/* A peak is the largest of the six frames from it on, no largest of those before; and of flags that follow each other, the last. */
+/* A peak is the largest of the six frames from it on, no largest of those before; and of flags that follow each other,
+ * the last. */
 static void peaks_look_ahead(void **state) {
     (void)state;
     pose_rhythm r;

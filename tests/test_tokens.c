@@ -1,4 +1,5 @@
-/* What makes tokens: embeddings, learned rows and peaks, Hawkes encoding, rows and stacks, against plain scalar versions. */
+/* What makes tokens: embeddings, learned rows and peaks, Hawkes encoding, rows and stacks, against plain scalar
+ * versions. */
 #include <math.h>
 #include <string.h>
 
@@ -33,8 +34,8 @@ static void embeddings_take_rows(void **state) {
             net *n = net_new(support_compute(), w, "test", 1);
             tensor t = net_input(n, "i", PHASE_CLIP, shape_1d(batch, length, 1), STORE_I32);
             net_output(n, "out", embedding(n, t, "e", count, width));
-            support_run(n, (const support_input[]){{"i", indices, (size_t)rows * sizeof *indices}, {0}}, 0, "out", got.v,
-                        got.count);
+            support_run(n, (const support_input[]){{"i", indices, (size_t)rows * sizeof *indices}, {0}}, 0, "out",
+                        got.v, got.count);
             assert_arrays_close(got.v, want.v, want.count, 0);
             weights_free(w);
             array_free(&want);
@@ -65,7 +66,7 @@ static void learned_peaks_are_the_largest(void **state) {
     (void)state;
     float row[37];
     support_fill(row, 37, 3);
-    row[30] = 2;           /* beyond the 29 rows taken */
+    row[30] = 2;             /* beyond the 29 rows taken */
     row[5] = row[20] = 1.5f; /* twice the maximum */
     row[11] = 1.4999f;       /* just below it */
     for (int flat = 0; flat < 2; flat++) {
@@ -103,7 +104,8 @@ static void hawkes_encoding_adds_waves(void **state) {
         const float *shift = support_weight(w, "p.Wt.weight", 2, (const int64_t[]){half, 1}, 2, 1, 0);
         for (int r = 0; r < batch * length; r++)
             for (int c = 0; c < channels; c++) {
-                const float arc = position[r % length] * frequency[c % half] + shift[c % half]; /* rounded as the kernel does */
+                const float arc =
+                    position[r % length] * frequency[c % half] + shift[c % half]; /* rounded as the kernel does */
                 const double wave = c < half ? sin(arc) : cos(arc);
                 want.v[r * channels + c] = (float)(sqrt(channels) * x.v[r * channels + c] + wave);
             }
@@ -129,8 +131,10 @@ static void stacks_lie_above_each_other(void **state) {
             array got = array_new(shape_1d(cases[i][0] + cases[i][1], cases[i][2], cases[i][3]));
             pretend_kind(kind);
             net *n = net_new(support_compute(), NULL, "test", 1);
-            net_output(n, "out", stack(n, staged_input(n, "a", PHASE_CLIP, a.s), staged_input(n, "b", PHASE_STEP, b.s)));
-            const support_input inputs[] = {{"a", a.v, a.count * sizeof(float)}, {"b", b.v, b.count * sizeof(float)}, {0}};
+            net_output(n, "out",
+                       stack(n, staged_input(n, "a", PHASE_CLIP, a.s), staged_input(n, "b", PHASE_STEP, b.s)));
+            const support_input inputs[] = {
+                {"a", a.v, a.count * sizeof(float)}, {"b", b.v, b.count * sizeof(float)}, {0}};
             support_run(n, inputs, 0, "out", got.v, got.count);
             assert_arrays_close(got.v, a.v, a.count, 0);
             assert_arrays_close(got.v + a.count, b.v, b.count, 0);
@@ -151,7 +155,8 @@ static void repeats_follow_each_other(void **state) {
             pretend_kind(kind);
             net *n = net_new(support_compute(), NULL, "test", 1);
             net_output(n, "out", repeat_to(n, staged_input(n, "x", PHASE_STEP, x.s), cases[i][1]));
-            support_run(n, (const support_input[]){{"x", x.v, x.count * sizeof(float)}, {0}}, 0, "out", got.v, got.count);
+            support_run(n, (const support_input[]){{"x", x.v, x.count * sizeof(float)}, {0}}, 0, "out", got.v,
+                        got.count);
             for (int t = 0; t < times; t++)
                 assert_arrays_close(got.v + (size_t)t * x.count, x.v, x.count, 0);
             array_free(&x);
@@ -174,7 +179,8 @@ static void rows_are_added_to_all_rows(void **state) {
                     array_block(&want, 0, b)[k] = array_block(&x, 0, b)[k] + array_block(&row, 0, b)[k % channels];
             pretend_kind(kind);
             net *n = net_new(support_compute(), NULL, "test", 1);
-            net_output(n, "out", add_row(n, staged_input(n, "x", PHASE_STEP, x.s), staged_input(n, "row", PHASE_CLIP, row.s)));
+            net_output(n, "out",
+                       add_row(n, staged_input(n, "x", PHASE_STEP, x.s), staged_input(n, "row", PHASE_CLIP, row.s)));
             const support_input inputs[] = {
                 {"x", x.v, x.count * sizeof(float)}, {"row", row.v, row.count * sizeof(float)}, {0}};
             support_run(n, inputs, 0, "out", got.v, got.count);
@@ -199,7 +205,8 @@ static void narrow_takes_channels(void **state) {
             pretend_kind(kind);
             net *n = net_new(support_compute(), NULL, "test", 1);
             net_output(n, "out", narrow(n, staged_input(n, "x", PHASE_STEP, x.s), first, channels));
-            support_run(n, (const support_input[]){{"x", x.v, x.count * sizeof(float)}, {0}}, 0, "out", got.v, got.count);
+            support_run(n, (const support_input[]){{"x", x.v, x.count * sizeof(float)}, {0}}, 0, "out", got.v,
+                        got.count);
             assert_arrays_close(got.v, want.v, want.count, 0);
             array_free(&x);
             array_free(&want);
@@ -239,11 +246,11 @@ static void impossible_shapes_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(embeddings_take_rows),         cmocka_unit_test(learned_rows_are_the_first),
+        cmocka_unit_test(embeddings_take_rows),          cmocka_unit_test(learned_rows_are_the_first),
         cmocka_unit_test(learned_peaks_are_the_largest), cmocka_unit_test(hawkes_encoding_adds_waves),
-        cmocka_unit_test(stacks_lie_above_each_other),  cmocka_unit_test(rows_are_added_to_all_rows),
-        cmocka_unit_test(repeats_follow_each_other),
-        cmocka_unit_test(narrow_takes_channels),        cmocka_unit_test(impossible_shapes_are_refused),
+        cmocka_unit_test(stacks_lie_above_each_other),   cmocka_unit_test(rows_are_added_to_all_rows),
+        cmocka_unit_test(repeats_follow_each_other),     cmocka_unit_test(narrow_takes_channels),
+        cmocka_unit_test(impossible_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

@@ -1,5 +1,5 @@
-/* The whole LORIS network, 766.5 M made-up parameters, against golden samples of one guided evaluation of 2^16 samples. The same at
- * 2^19 samples lies beside it for `verify`: it takes minutes on small machines. */
+/* The whole LORIS network, 766.5 M made-up parameters, against golden samples of one guided evaluation of 2^16 samples.
+ * The same at 2^19 samples lies beside it for `verify`: it takes minutes on small machines. */
 #include <stdlib.h>
 #include <string.h>
 

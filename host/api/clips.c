@@ -74,7 +74,8 @@ static loris_status read_genres(int *genre, size_t count, const char *path) {
     TRY(npy_read(&a, path));
     loris_status status = LORIS_OK;
     if ((a.rank != 1 && a.rank != 2) || (size_t)a.dim[0] != count)
-        status = fail(LORIS_ERROR_INPUT, "expected a number or a one-hot row for each clip", "%s: no genres of %zu clips", path, count);
+        status = fail(LORIS_ERROR_INPUT, "expected a number or a one-hot row for each clip",
+                      "%s: no genres of %zu clips", path, count);
     for (size_t i = 0; status == LORIS_OK && i < count; i++)
         status = genre_at(&a, path, i, &genre[i]);
     npy_free(&a);
@@ -104,8 +105,8 @@ static loris_status pack(loris_clip **out, const loris_clip *clips, size_t count
     return LORIS_OK;
 }
 
-loris_status loris_clips_read(loris_clip **out, size_t *count, const char *list_i3d, const char *list_pose, const char *genres,
-                              const char *out_dir) {
+loris_status loris_clips_read(loris_clip **out, size_t *count, const char *list_i3d, const char *list_pose,
+                              const char *genres, const char *out_dir) {
     path_list i3d = {0}, pose = {0};
     loris_clip *clips = NULL;
     int *genre = NULL;
@@ -116,8 +117,8 @@ loris_status loris_clips_read(loris_clip **out, size_t *count, const char *list_
     TRY_GOTO(read_paths(&i3d, list_i3d));
     TRY_GOTO(read_paths(&pose, list_pose));
     if (i3d.count != pose.count) {
-        status = fail(LORIS_ERROR_INPUT, "line N of one belongs to line N of the other", "%s names %zu clips, %s %zu", list_i3d,
-                      i3d.count, list_pose, pose.count);
+        status = fail(LORIS_ERROR_INPUT, "line N of one belongs to line N of the other", "%s names %zu clips, %s %zu",
+                      list_i3d, i3d.count, list_pose, pose.count);
         goto done;
     }
     clips = calloc(i3d.count, sizeof *clips);

@@ -9,7 +9,8 @@
 #include "plan/plan.h"
 #include "rhythm/pose.h"
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------------
+ */
 
 static loris_status read_peaks(const verifier *v, golden *g) {
     npy peaks;
@@ -50,7 +51,8 @@ void golden_free_context(golden *g) {
     free(g->genres);
 }
 
-/* ---- checks --------------------------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------------------------------
+ */
 
 /* (states, B, units) -> [B][states][units] */
 static float *states_by_clip(const npy *a) {
@@ -165,7 +167,8 @@ static loris_status check_hawkes(verifier *v, const golden *g) {
     plan *p = NULL;
     if (!verify_has(v, "hawkes_bottleneck"))
         return LORIS_OK;
-    TRY(verify_read(v, "hawkes_bottleneck", 3, (const int64_t[]){g->batch, g->peak_count, u->embedding_features}, &want));
+    TRY(verify_read(v, "hawkes_bottleneck", 3, (const int64_t[]){g->batch, g->peak_count, u->embedding_features},
+                    &want));
     float *got = calloc(want.count, sizeof *got);
     net *n = net_new(v->compute, g->weights, "rhythm", 1);
     loris_status status = got && n ? LORIS_OK : fail_memory("golden arrays");

@@ -1,5 +1,6 @@
-/* Golden samples of the full LORIS network on made-up weights and inputs: what is too large to store is made again from the names
- * of tensors (nets/synthetic.h), and of the result every stride-th sample is compared, with mean, deviation and maximum. */
+/* Golden samples of the full LORIS network on made-up weights and inputs: what is too large to store is made again from
+ * the names of tensors (nets/synthetic.h), and of the result every stride-th sample is compared, with mean, deviation
+ * and maximum. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ typedef struct full_case {
     int32_t peaks[PEAKS];
 } full_case;
 
-/* ---- the folder ----------------------------------------------------------------------------------------------------- */
+/* ---- the folder -----------------------------------------------------------------------------------------------------
+ */
 
 static loris_status read_config(const verifier *v, arena *a, const json **out, const char **where) {
     char *data;
@@ -85,7 +87,8 @@ static loris_status make_inputs(full_case *f) {
     return f->x && f->y && f->tokens ? LORIS_OK : fail_memory("the inputs of the full network");
 }
 
-/* ---- the network ---------------------------------------------------------------------------------------------------- */
+/* ---- the network ----------------------------------------------------------------------------------------------------
+ */
 
 static net *record(const verifier *v, const full_case *f, const weights *w) {
     const unet_config *u = &f->unet;
@@ -105,7 +108,8 @@ static net *record(const verifier *v, const full_case *f, const weights *w) {
 }
 
 static void tell_size(const verifier *v, const plan *p, const weights *w) {
-    log_message(LORIS_LOG_INFO, "%s: weights %.0f MB, activations %.0f MB; GFLOP: load %.1f, clip %.1f, evaluation %.1f", v->folder,
+    log_message(LORIS_LOG_INFO,
+                "%s: weights %.0f MB, activations %.0f MB; GFLOP: load %.1f, clip %.1f, evaluation %.1f", v->folder,
                 (double)weights_device_bytes(w) * 1e-6, (double)plan_memory(p) * 1e-6, plan_flop(p, PHASE_LOAD) * 1e-9,
                 plan_flop(p, PHASE_CLIP) * 1e-9, plan_flop(p, PHASE_STEP) * 1e-9);
 }
@@ -146,7 +150,8 @@ done:
     return status;
 }
 
-/* ---- comparison ----------------------------------------------------------------------------------------------------- */
+/* ---- comparison -----------------------------------------------------------------------------------------------------
+ */
 
 /* Mean, standard deviation (of a sample) and largest magnitude, as PyTorch gives them. */
 static void statistics(const float *y, size_t count, float out[3]) {

@@ -1,4 +1,5 @@
-/* A folder of golden arrays of a U-Net, for verify_unet.c and verify_context.c. Arrays are (B, C, L) where not said otherwise. */
+/* A folder of golden arrays of a U-Net, for verify_unet.c and verify_context.c. Arrays are (B, C, L) where not said
+ * otherwise. */
 #ifndef LORIS_API_VERIFY_GOLDEN_H
 #define LORIS_API_VERIFY_GOLDEN_H
 

@@ -22,7 +22,8 @@ static float *channels_last(const npy *a) {
     return out;
 }
 
-/* ---- one evaluation -------------------------------------------------------------------------------------------------------- */
+/* ---- one evaluation
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* Golden evaluations: which contexts the network has beside each other, and what is made of its results. */
 typedef enum contexts { CONTEXT_GIVEN, CONTEXT_NULL, CONTEXT_BOTH } contexts;
@@ -43,7 +44,8 @@ static void record_contexts(net *n, const golden *g, contexts which, int batch, 
     const unet_config *u = &g->model->unet;
     if (which != CONTEXT_NULL) {
         unet_context *given = &in->context[in->contexts++];
-        given->tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(batch, g->token_count, u->embedding_features), STORE_F32);
+        given->tokens =
+            net_input(n, "tokens", PHASE_CLIP, shape_1d(batch, g->token_count, u->embedding_features), STORE_F32);
         given->peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(batch, g->peak_count, 1), STORE_I32);
         if (u->genre)
             given->genre = net_input(n, "genre", PHASE_CLIP, shape_1d(batch, 1, u->embedding_features), STORE_F32);
@@ -67,8 +69,8 @@ static net *record(const verifier *v, const golden *g, const evaluation_check *c
         if (u->context_channels[k]) {
             char name[32];
             snprintf(name, sizeof name, "channels%d", k);
-            in.channels[k] =
-                net_input(n, name, PHASE_CLIP, shape_1d(batch, g->length / unet_hop(u, k), u->context_channels[k]), STORE_F32);
+            in.channels[k] = net_input(n, name, PHASE_CLIP,
+                                       shape_1d(batch, g->length / unet_hop(u, k), u->context_channels[k]), STORE_F32);
         }
     if (u->context_features)
         in.features = net_input(n, "features", PHASE_CLIP, shape_1d(batch, 1, u->context_features), STORE_F32);
@@ -88,7 +90,8 @@ static loris_status write_contexts(plan *p, const golden *g, size_t first, size_
 }
 
 /* Items first .. first+batch-1; x [batch][S][C]. */
-static loris_status write_inputs(plan *p, const golden *g, const evaluation_check *check, int first, int batch, const float *x) {
+static loris_status write_inputs(plan *p, const golden *g, const evaluation_check *check, int first, int batch,
+                                 const float *x) {
     const unet_config *u = &g->model->unet;
     const scalings s = precondition(0.5, g->model->sigma_data);
     const float coefficients[4] = {s.in, s.skip, s.out, (float)check->guidance};
@@ -134,8 +137,8 @@ static void guide(float *y, size_t count, double guidance) {
 }
 
 /* Items first .. first+batch-1 of x [B][S][C] -> got (B, C, S). */
-static loris_status evaluate_items(const golden *g, plan *p, const evaluation_check *check, int first, int batch, const float *x,
-                                   float *got) {
+static loris_status evaluate_items(const golden *g, plan *p, const evaluation_check *check, int first, int batch,
+                                   const float *x, float *got) {
     const size_t item = g->x.count / (size_t)g->batch, channels = (size_t)g->model->unet.in_channels;
     const bool pair = check->contexts == CONTEXT_BOTH && !check->denoised;
     const size_t count = (size_t)batch * item;
@@ -194,7 +197,8 @@ static loris_status check_evaluations(verifier *v, const golden *g) {
     return weights_all_used(g->weights);
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------------------ */
+/* ---- samples
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* noise.npy (B, C, S) and draws.npy (draws, B, C, S) as a noise_function of one item. */
 static loris_status golden_noise(void *user, int draw, size_t first, size_t count, float *out) {
@@ -239,9 +243,14 @@ static loris_status sample_item(const verifier *v, golden *g, int item, const sa
         conditioning.peak_count = g->peak_count;
     }
     g->item = item;
-    sampling_request request = {.compute = v->compute, .weights = g->weights, .unet = u, .settings = s, .rows = g->length,
+    sampling_request request = {.compute = v->compute,
+                                .weights = g->weights,
+                                .unet = u,
+                                .settings = s,
+                                .rows = g->length,
                                 .conditioning = &conditioning,
-                                .noise = golden_noise, .noise_user = g};
+                                .noise = golden_noise,
+                                .noise_user = g};
     if (status == LORIS_OK)
         status = sample_clip(&request, got, NULL);
     for (int k = 0; k <= u->levels; k++)
@@ -254,8 +263,15 @@ static loris_status check_sample(verifier *v, golden *g, sampler_kind kind, int 
     snprintf(name, sizeof name, "sample_%s", sampler_name(kind));
     if (!verify_has(v, name))
         return LORIS_OK;
-    sampling_settings s = {.sampler = kind, .steps = steps, .sigma_min = 1e-4, .sigma_max = 3, .rho = 9, .sigma_data = g->model->sigma_data,
-                           .guidance = has_context(g) ? SAMPLE_GUIDANCE : 1, .guidance_high = HUGE_VAL, .overlap = 1};
+    sampling_settings s = {.sampler = kind,
+                           .steps = steps,
+                           .sigma_min = 1e-4,
+                           .sigma_max = 3,
+                           .rho = 9,
+                           .sigma_data = g->model->sigma_data,
+                           .guidance = has_context(g) ? SAMPLE_GUIDANCE : 1,
+                           .guidance_high = HUGE_VAL,
+                           .overlap = 1};
     size_t count = g->x.count, item = count / (size_t)g->batch, channels = (size_t)g->model->unet.in_channels;
     float *got = values(count), *last = values(item);
     npy want = {0};
@@ -297,7 +313,8 @@ static loris_status check_samples(verifier *v, golden *g) {
     return LORIS_OK;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the folder
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static loris_status read_golden(const verifier *v, golden *g) {
     const unet_config *u = &g->model->unet;
@@ -305,8 +322,8 @@ static loris_status read_golden(const verifier *v, golden *g) {
     g->batch = (int)g->x.dim[0];
     g->length = (int)g->x.dim[2];
     if (g->batch < 1 || g->length < 1 || g->length % unet_hop(u, u->levels))
-        return fail(LORIS_ERROR_INPUT, NULL, "%s/x.npy: %d samples do not fit the network's factors (%d)", v->folder, g->length,
-                    unet_hop(u, u->levels));
+        return fail(LORIS_ERROR_INPUT, NULL, "%s/x.npy: %d samples do not fit the network's factors (%d)", v->folder,
+                    g->length, unet_hop(u, u->levels));
     TRY(verify_read(v, "c_noise", 1, (const int64_t[]){g->batch}, &g->c_noise));
     if (u->context_features)
         TRY(verify_read(v, "features", 2, (const int64_t[]){g->batch, u->context_features}, &g->features));

@@ -10,14 +10,16 @@
 /* Streams of noise under a seed: those of the samplers count up from 0 (diffusion/sample.c). */
 static const uint64_t STATE_STREAM = (uint64_t)1 << 32;
 
-loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips, int rows,
-                          const float *h0, const float *c0, float *tokens) {
+loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips,
+                          int rows, const float *h0, const float *c0, float *tokens) {
     net *n = net_new(c, encoders, "visual encoder", 1);
     if (!n)
         return fail_memory("a network");
-    const shape in = shape_1d(clips, rows, u->video_features), states = shape_1d(clips, ENCODER_STATES, u->video_features / 2);
+    const shape in = shape_1d(clips, rows, u->video_features),
+                states = shape_1d(clips, ENCODER_STATES, u->video_features / 2);
     tensor x = net_input(n, "video", PHASE_CLIP, in, STORE_F32);
-    tensor h = net_input(n, "h0", PHASE_CLIP, states, STORE_F32), cell = net_input(n, "c0", PHASE_CLIP, states, STORE_F32);
+    tensor h = net_input(n, "h0", PHASE_CLIP, states, STORE_F32),
+           cell = net_input(n, "c0", PHASE_CLIP, states, STORE_F32);
     net_output(n, "tokens", video_encoder(n, x, h, cell, u->embedding_features));
     plan *p = NULL;
     loris_status status;
@@ -26,7 +28,8 @@ loris_status encode_video(compute *c, const weights *encoders, const unet_config
     TRY_GOTO(plan_write(p, "h0", h0, shape_elements(states) * sizeof(float)));
     TRY_GOTO(plan_write(p, "c0", c0, shape_elements(states) * sizeof(float)));
     TRY_GOTO(plan_run(p, PHASE_CLIP, 0));
-    TRY_GOTO(plan_read(p, "tokens", tokens, (size_t)clips * (size_t)rows * (size_t)u->embedding_features * sizeof(float)));
+    TRY_GOTO(
+        plan_read(p, "tokens", tokens, (size_t)clips * (size_t)rows * (size_t)u->embedding_features * sizeof(float)));
 done:
     plan_free(p);
     return status;

@@ -4,12 +4,13 @@
 
 #include "nets/unet.h"
 
-/* video [clips][rows][video_features] -> tokens [clips][rows][embedding_features]. `encoders`: the model's weights outside the
- * U-Net. h0, c0 [clips][ENCODER_STATES][video_features / 2]: initial states of the recurrent network. */
-loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips, int rows,
-                          const float *h0, const float *c0, float *tokens);
+/* video [clips][rows][video_features] -> tokens [clips][rows][embedding_features]. `encoders`: the model's weights
+ * outside the U-Net. h0, c0 [clips][ENCODER_STATES][video_features / 2]: initial states of the recurrent network. */
+loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips,
+                          int rows, const float *h0, const float *c0, float *tokens);
 
-/* Initial states as LORIS takes them, at inference, too: normal noise, here drawn from the seed alone. [ENCODER_STATES][units] */
+/* Initial states as LORIS takes them, at inference, too: normal noise, here drawn from the seed alone.
+ * [ENCODER_STATES][units] */
 void encoder_states(float *h0, float *c0, int units, uint64_t seed);
 
 /* out [embedding_features]. LORIS_ERROR_INPUT: the model knows no such genre, or none at all. */

@@ -5,12 +5,13 @@
 
 /* Dance (AIST++), floor exercise and figure skating, in clips of 25 or 50 seconds. */
 const preset presets[PRESET_COUNT] = {
-    {.name = "dance_s25", .seconds = 25, .log2_samples = 19, .rate = 22050, .steps = 50, .video_rows = 50, .poses = 400, .guidance = 20},
-    {.name = "fe_s25", .seconds = 25, .log2_samples = 19, .rate = 22050, .steps = 100, .video_rows = 50, .poses = 400, .guidance = 20},
-    {.name = "fe_s50", .seconds = 50, .log2_samples = 20, .rate = 22050, .steps = 50, .video_rows = 100, .poses = 800, .guidance = 20},
-    {.name = "fs_s25", .seconds = 25, .log2_samples = 19, .rate = 22050, .steps = 50, .video_rows = 50, .poses = 400, .guidance = 20},
-    {.name = "fs_s50", .seconds = 50, .log2_samples = 20, .rate = 22050, .steps = 50, .video_rows = 100, .poses = 800, .guidance = 20,
-     .note = "preset fs_s50 is for 50 s, as its name says; its published file has 25 s of sound and video with 50 s of poses"},
+    /* name, seconds, log2 of samples, Hz, steps, rows of video, poses, guidance, note */
+    {"dance_s25", 25, 19, 22050, 50, 50, 400, 20, NULL},
+    {"fe_s25", 25, 19, 22050, 100, 50, 400, 20, NULL},
+    {"fe_s50", 50, 20, 22050, 50, 100, 800, 20, NULL},
+    {"fs_s25", 25, 19, 22050, 50, 50, 400, 20, NULL},
+    {"fs_s50", 50, 20, 22050, 50, 100, 800, 20,
+     "preset fs_s50 is for 50 s, as its name says; its published file has 25 s of sound and video with 50 s of poses"},
 };
 
 loris_status preset_from_name(const char *name, const preset **out) {
@@ -23,6 +24,13 @@ loris_status preset_from_name(const char *name, const preset **out) {
 }
 
 sampling_settings preset_sampling(const preset *p, double sigma_data) {
-    return (sampling_settings){.sampler = SAMPLER_ADPM2, .steps = p->steps, .sigma_min = 1e-4, .sigma_max = 3, .rho = 9,
-                               .sigma_data = sigma_data, .guidance = p->guidance, .guidance_high = HUGE_VAL, .overlap = 1};
+    return (sampling_settings){.sampler = SAMPLER_ADPM2,
+                               .steps = p->steps,
+                               .sigma_min = 1e-4,
+                               .sigma_max = 3,
+                               .rho = 9,
+                               .sigma_data = sigma_data,
+                               .guidance = p->guidance,
+                               .guidance_high = HUGE_VAL,
+                               .overlap = 1};
 }

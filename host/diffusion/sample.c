@@ -59,11 +59,13 @@ static bool remembers(const sampler *r) {
     return r->settings.sampler == SAMPLER_HEUN || r->settings.sampler == SAMPLER_DPMPP2M;
 }
 
-/* ---- buffers on the clip's axis ------------------------------------------------------------------------------------------- */
+/* ---- buffers on the clip's axis
+ * ------------------------------------------------------------------------------------------- */
 
 static loris_status clear(sampler *r, cl_mem buffer, size_t elements, const char *what) {
     const cl_uint zero = 0;
-    cl_int error = clEnqueueFillBuffer(r->compute->queue, buffer, &zero, sizeof zero, 0, elements * sizeof(float), 0, NULL, NULL);
+    cl_int error =
+        clEnqueueFillBuffer(r->compute->queue, buffer, &zero, sizeof zero, 0, elements * sizeof(float), 0, NULL, NULL);
     return compute_check(r->compute, error, "clEnqueueFillBuffer", what);
 }
 
@@ -108,7 +110,8 @@ static loris_status upload_channels(sampler *r, size_t i) {
         size_t rows = (size_t)r->windows.total / hop, given = ((size_t)c->rows + hop - 1) / hop;
         size_t at = i * rows * width * sizeof(float);
         given = given < rows ? given : rows;
-        TRY(buffer_write(r->compute, r->channels[k], at, c->channels[k], given * width * sizeof(float), "conditioning channels"));
+        TRY(buffer_write(r->compute, r->channels[k], at, c->channels[k], given * width * sizeof(float),
+                         "conditioning channels"));
     }
     if (u->context_features) {
         const size_t bytes = (size_t)u->context_features * sizeof(float);
@@ -123,7 +126,8 @@ static loris_status clear_channels(sampler *r) {
     for (int k = 0; k <= r->unet->levels; k++) { /* an earlier clip may have been longer */
         size_t rows = (size_t)r->windows.total / (size_t)unet_hop(r->unet, k);
         if (r->unet->context_channels[k])
-            TRY(clear(r, r->channels[k], (size_t)r->clips * rows * (size_t)r->unet->context_channels[k], "conditioning channels"));
+            TRY(clear(r, r->channels[k], (size_t)r->clips * rows * (size_t)r->unet->context_channels[k],
+                      "conditioning channels"));
     }
     return LORIS_OK;
 }
@@ -140,8 +144,9 @@ static loris_status upload_context(const sampler *r, const denoiser *e, size_t i
     const clip_conditioning *c = &r->request.conditioning[i];
     const size_t width = (size_t)r->unet->embedding_features;
     if (c->token_count != r->token_count || c->peak_count != r->peak_count || !c->genre != !r->unet->genre)
-        return fail(LORIS_ERROR_INTERNAL, NULL, "%d tokens, %d peaks and %s genre do not fit a network built for %d and %d",
-                    c->token_count, c->peak_count, c->genre ? "a" : "no", r->token_count, r->peak_count);
+        return fail(LORIS_ERROR_INTERNAL, NULL,
+                    "%d tokens, %d peaks and %s genre do not fit a network built for %d and %d", c->token_count,
+                    c->peak_count, c->genre ? "a" : "no", r->token_count, r->peak_count);
     TRY(write_part(e->plan, r->compute, "tokens", i, c->tokens, (size_t)c->token_count * width * sizeof *c->tokens));
     TRY(write_part(e->plan, r->compute, "peaks", i, c->peaks, (size_t)c->peak_count * sizeof *c->peaks));
     return r->unet->genre ? write_part(e->plan, r->compute, "genre", i, c->genre, width * sizeof *c->genre) : LORIS_OK;
@@ -187,9 +192,11 @@ static loris_status begin_clips(sampler *r) {
     return write_sample(r);
 }
 
-/* ---- recording ---------------------------------------------------------------------------------------------------------------- */
+/* ---- recording
+ * ---------------------------------------------------------------------------------------------------------------- */
 
-/* With one window everything that comes from the clip alone is made once; with several it differs from window to window. */
+/* With one window everything that comes from the clip alone is made once; with several it differs from window to
+ * window. */
 static tensor clip_input(net *n, const sampler *r, const char *name, shape s, cl_mem buffer) {
     tensor t = net_input(n, name, r->windows.count == 1 ? PHASE_CLIP : PHASE_STEP, s, STORE_F32);
     net_bind(n, t, buffer);
@@ -200,11 +207,13 @@ static void record_context(net *n, const sampler *r, unet_inputs *in, bool guide
     const unet_config *u = r->unet;
     in->contexts = guided ? 2 : 1;
     in->context[0] = (unet_context){
-        .tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(r->clips, r->token_count, u->embedding_features), STORE_F32),
+        .tokens =
+            net_input(n, "tokens", PHASE_CLIP, shape_1d(r->clips, r->token_count, u->embedding_features), STORE_F32),
         .peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(r->clips, r->peak_count, 1), STORE_I32),
     };
     if (u->genre)
-        in->context[0].genre = net_input(n, "genre", PHASE_CLIP, shape_1d(r->clips, 1, u->embedding_features), STORE_F32);
+        in->context[0].genre =
+            net_input(n, "genre", PHASE_CLIP, shape_1d(r->clips, 1, u->embedding_features), STORE_F32);
     if (guided)
         in->context[1] = unet_null_context(n, u, r->token_count, r->peak_count);
 }
@@ -246,7 +255,8 @@ static net *record_denoiser(const sampler *r, denoiser *e, bool guided) {
     tensor x = window(n, clip, e->start, 1, length);
     in.x = scale_by(n, x, c, C_IN);
     tensor f = unet(n, u, &in);
-    blend(n, denoised, denoise(n, x, f, c, C_SKIP), window(n, blending, e->weight_start, 1, length), e->start, e->fresh);
+    blend(n, denoised, denoise(n, x, f, c, C_SKIP), window(n, blending, e->weight_start, 1, length), e->start,
+          e->fresh);
     return n;
 }
 
@@ -278,8 +288,8 @@ static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
 /* The totals and each node, a message a line. */
 static void log_plan(const plan *p, const char *name) {
     text lines = {0};
-    log_message(LORIS_LOG_INFO, "%s: %.1f MB on the device for activations, %d launches and %.2f GFLOP an evaluation", name,
-                (double)plan_memory(p) * 1e-6, plan_launches(p, PHASE_STEP), plan_flop(p, PHASE_STEP) * 1e-9);
+    log_message(LORIS_LOG_INFO, "%s: %.1f MB on the device for activations, %d launches and %.2f GFLOP an evaluation",
+                name, (double)plan_memory(p) * 1e-6, plan_launches(p, PHASE_STEP), plan_flop(p, PHASE_STEP) * 1e-9);
     plan_describe(p, &lines);
     for (char *rest = lines.data, *line; !text_failed(&lines) && (line = strsep(&rest, "\n")) != NULL;)
         if (*line)
@@ -356,12 +366,15 @@ static loris_status build_update(sampler *r) {
     return plan_run(r->update, PHASE_RUN, 0);
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void tell(const sampler *r, int done) {
     if (r->request.progress)
         r->request.progress(r->request.progress_user, "denoise", done,
-                            (double)r->count * r->windows.count * (r->request.inpaint ? r->request.inpaint->resamples : 1));
+                            (double)r->count * r->windows.count *
+                                (r->request.inpaint ? r->request.inpaint->resamples : 1));
 }
 
 static loris_status evaluate(sampler *r, const denoiser *e, int index, int done) {
@@ -472,7 +485,8 @@ static loris_status prepare(sampler *r) {
     TRY(windows_new(&r->windows, rows, length, grid, s->overlap, s->margin));
     if (r->unet->embedding_features && r->windows.count > 1)
         return fail(LORIS_ERROR_ARGUMENT, "sample it in one window, or cut it to clips of the model's length",
-                    "a clip of %d rows is longer than the %d that a network with visual tokens sees at once", rows, length);
+                    "a clip of %d rows is longer than the %d that a network with visual tokens sees at once", rows,
+                    length);
     r->token_count = r->request.conditioning->token_count;
     r->peak_count = r->request.conditioning->peak_count;
     r->elements = (size_t)r->clips * (size_t)r->windows.total * (size_t)r->unet->in_channels;
@@ -485,7 +499,8 @@ static loris_status prepare(sampler *r) {
     TRY(build_denoiser(r, &r->guided, true));
     TRY(build_update(r));
     double packed = (double)weights_device_bytes(r->request.weights) * 1e-6;
-    log_message(LORIS_LOG_INFO, "peak device memory: %.1f MB, of which %.1f MB are weights", (double)r->report.memory * 1e-6 + packed, packed);
+    log_message(LORIS_LOG_INFO, "peak device memory: %.1f MB, of which %.1f MB are weights",
+                (double)r->report.memory * 1e-6 + packed, packed);
     return LORIS_OK;
 }
 

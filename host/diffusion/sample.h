@@ -9,17 +9,18 @@ typedef struct sampling_settings {
     sampler_kind sampler;
     int steps; /* makes steps - 1 updates, as LORIS does */
     double sigma_min, sigma_max, rho, sigma_data;
-    double guidance;                     /* classifier-free guidance scale; 1 = none */
-    double guidance_low, guidance_high;  /* it acts for sigma in this interval */
-    int window, overlap, margin;         /* rows, see windows.h; window 0 = the whole clip at once */
+    double guidance;                    /* classifier-free guidance scale; 1 = none */
+    double guidance_low, guidance_high; /* it acts for sigma in this interval */
+    int window, overlap, margin;        /* rows, see windows.h; window 0 = the whole clip at once */
 } sampling_settings;
 
-/* What the network is told; it may reach beyond the rows that are sampled. Rows beyond `rows` are zero, and so is everything in the
- * null evaluation of guidance. */
+/* What the network is told; it may reach beyond the rows that are sampled. Rows beyond `rows` are zero, and so is
+ * everything in the null evaluation of guidance. */
 typedef struct clip_conditioning {
-    int rows;                                     /* at level 0 */
-    const float *channels[UNET_MAX_LEVELS + 1];   /* [ceil(rows / unet_hop)][context_channels[k]], or NULL where that is 0 */
-    const float *features;                        /* [context_features], or NULL */
+    int rows; /* at level 0 */
+    /* [ceil(rows / unet_hop)][context_channels[k]], or NULL where that is 0 */
+    const float *channels[UNET_MAX_LEVELS + 1];
+    const float *features; /* [context_features], or NULL */
 
     /* For networks whose embedding_features is not 0; their null evaluation takes what they have learned instead. */
     const float *tokens;  /* [token_count][embedding_features] */
@@ -28,18 +29,19 @@ typedef struct clip_conditioning {
     const float *genre; /* [embedding_features], or NULL where the network has no genre */
 } clip_conditioning;
 
-/* Parts of a clip that are given (RePaint, Lugmayr et al., 2022, as in audio-diffusion-pytorch): before each step they are set to
- * the source at the step's noise level; each step is made `resamples` times, noise being added in between to get back to its
- * level, so that the rest comes to fit. The result is not limited to [-1, 1]. */
+/* Parts of a clip that are given (RePaint, Lugmayr et al., 2022, as in audio-diffusion-pytorch): before each step they
+ * are set to the source at the step's noise level; each step is made `resamples` times, noise being added in between to
+ * get back to its level, so that the rest comes to fit. The result is not limited to [-1, 1]. */
 typedef struct inpainting {
     const float *source;  /* [rows][in_channels] */
     const uint8_t *known; /* [rows][in_channels]: 1 = as in the source */
     int resamples;        /* at least 1 */
 } inpainting;
 
-/* Where noise comes from. Draw -1 is the initial noise, later ones are counted as they are made: for a sampler draw i is added after
- * update i; inpainting makes one at each step's begin for the source, then one after each update, with one between resamples. Fills out[first .. first+count). The
- * position is row * in_channels + channel on the clip's axis. */
+/* Where noise comes from. Draw -1 is the initial noise, later ones are counted as they are made: for a sampler draw i
+ * is added after update i; inpainting makes one at each step's begin for the source, then one after each update, with
+ * one between resamples. Fills out[first .. first+count). The position is row * in_channels + channel on the clip's
+ * axis. */
 typedef loris_status noise_function(void *user, int draw, size_t first, size_t count, float *out);
 
 /* Philox noise keyed by the seed (a pointer to uint64_t) and the position. */
@@ -47,9 +49,9 @@ loris_status seeded_noise(void *user, int draw, size_t first, size_t count, floa
 
 typedef struct sampling_report {
     int evaluations, windows, launches_per_evaluation;
-    size_t memory;      /* device bytes: activations, states and conditioning */
-    size_t weights;     /* device bytes of packed weights */
-    double flop;        /* of the whole run */
+    size_t memory;  /* device bytes: activations, states and conditioning */
+    size_t weights; /* device bytes of packed weights */
+    double flop;    /* of the whole run */
 } sampling_report;
 
 typedef struct sampling_request {
@@ -57,24 +59,25 @@ typedef struct sampling_request {
     const weights *weights;
     const unet_config *unet;
     const sampling_settings *settings;
-    int rows;  /* of a clip */
-    int clips; /* made side by side; 0 = 1 */
+    int rows;                              /* of a clip */
+    int clips;                             /* made side by side; 0 = 1 */
     const clip_conditioning *conditioning; /* [clips], of as many tokens and peaks each */
     const inpainting *inpaint;             /* NULL = none; of one clip */
     noise_function *noise;
     void *noise_user;
-    void *const *noise_users; /* [clips]: in place of noise_user, a user for each; NULL = none */
+    void *const *noise_users;          /* [clips]: in place of noise_user, a user for each; NULL = none */
     loris_progress_function *progress; /* stage "denoise", done of total window evaluations; or NULL */
     void *progress_user;
 } sampling_request;
 
-/* out [clips][rows][in_channels], limited to [-1, 1]. `report` may be NULL. Networks that attend to tokens see the whole clip in one
- * window, because their tokens belong to all of it: LORIS_ERROR_ARGUMENT for a clip that is longer than the window. */
+/* out [clips][rows][in_channels], limited to [-1, 1]. `report` may be NULL. Networks that attend to tokens see the
+ * whole clip in one window, because their tokens belong to all of it: LORIS_ERROR_ARGUMENT for a clip that is longer
+ * than the window. */
 loris_status sample_clip(const sampling_request *request, float *out, sampling_report *report);
 
-/* The same for several clips, or batches of them, of one length, with the networks built once. The request is copied; a run takes its conditioning (of as
- * many tokens and peaks as at first), its parts that are given, its noise and its progress from the sampler's request, whose members
- * for these may be changed between runs. */
+/* The same for several clips, or batches of them, of one length, with the networks built once. The request is copied; a
+ * run takes its conditioning (of as many tokens and peaks as at first), its parts that are given, its noise and its
+ * progress from the sampler's request, whose members for these may be changed between runs. */
 typedef struct sampler sampler;
 loris_status sampler_new(sampler **out, const sampling_request *request);
 sampling_request *sampler_request(sampler *s);

@@ -7,8 +7,8 @@
 
 enum { ENCODER_LAYERS = 2, ENCODER_STATES = 2 * ENCODER_LAYERS };
 
-/* video [B,T,V] -> [B,T,features]: a bidirectional LSTM of two layers of V / 2 units a direction, then a linear map. h0, c0
- * [B,ENCODER_STATES,V / 2]: its initial state, forward before reverse in each layer. */
+/* video [B,T,V] -> [B,T,features]: a bidirectional LSTM of two layers of V / 2 units a direction, then a linear map.
+ * h0, c0 [B,ENCODER_STATES,V / 2]: its initial state, forward before reverse in each layer. */
 tensor video_encoder(net *n, tensor video, tensor h0, tensor c0, int features);
 
 #endif

@@ -1,4 +1,5 @@
-/* The rhythm branch of LORIS: peaks of a dance become tokens that the blocks of the U-Net attend to. Depends on the clip only. */
+/* The rhythm branch of LORIS: peaks of a dance become tokens that the blocks of the U-Net attend to. Depends on the
+ * clip only. */
 #ifndef LORIS_NETS_HAWKES_H
 #define LORIS_NETS_HAWKES_H
 

@@ -23,7 +23,8 @@ static attention_size attention_of(const unet_config *c) {
     return (attention_size){c->attention_heads, c->attention_features};
 }
 
-/* h [B,L,C] -> [B,L,C]: attends to the visual tokens, then to the rhythm, then to the genre, all with the same weights. */
+/* h [B,L,C] -> [B,L,C]: attends to the visual tokens, then to the rhythm, then to the genre, all with the same weights.
+ */
 static tensor attend(net *n, const conditions *k, tensor h) {
     const unet_config *c = k->config;
     tensor tokens[UNET_MAX_CONTEXTS], rhythm[UNET_MAX_CONTEXTS], genre[UNET_MAX_CONTEXTS];
@@ -106,7 +107,8 @@ static tensor downsample(net *n, const conditions *k, int i, tensor x, tensor ch
     const unet_config *c = k->config;
     int factor = c->factors[i], out = c->channels * c->multipliers[i + 1];
     enter(n, "downsamples.%d.", i);
-    x = conv1d_strided(n, x, "downsample", out, factor * c->kernel_multiplier + 1, factor, factor * (c->kernel_multiplier / 2));
+    x = conv1d_strided(n, x, "downsample", out, factor * c->kernel_multiplier + 1, factor,
+                       factor * (c->kernel_multiplier / 2));
     if (c->context_channels[i + 1])
         x = concat(n, repeat_to(n, x, shape_of(n, channels).batch), channels, 1);
     for (int j = 0; j < c->num_blocks[i]; j++) {
@@ -155,7 +157,8 @@ static tensor bottleneck(net *n, const conditions *k, tensor x) {
 
 unet_context unet_null_context(net *n, const unet_config *c, int tokens, int peaks) {
     unet_context null = {
-        .tokens = learned_rows(n, "fixed_embedding.embedding.weight", c->embedding_max_length, c->embedding_features, tokens),
+        .tokens =
+            learned_rows(n, "fixed_embedding.embedding.weight", c->embedding_max_length, c->embedding_features, tokens),
         .peaks = learned_peaks(n, "fixed_rhythm.embedding.weight", c->rhythm_max_length, peaks),
     };
     if (c->genre || has(n, "fixed_genre.embedding.weight")) /* published models hold it even where nothing reads it */
@@ -167,8 +170,8 @@ tensor unet(net *n, const unet_config *c, const unet_inputs *in) {
     skip_stack skips;
     memset(&skips, 0, sizeof skips);
     if (!c->embedding_features != !in->contexts || in->contexts > UNET_MAX_CONTEXTS)
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%d contexts for a network whose tokens have %d features", in->contexts,
-                        c->embedding_features);
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%d contexts for a network whose tokens have %d features",
+                        in->contexts, c->embedding_features);
     conditions k = {.config = c, .mapping = noise_mapping(n, c, in), .context = in->context, .contexts = in->contexts};
 
     tensor x = repeat_to(n, in->x, shape_of(n, k.mapping).batch);

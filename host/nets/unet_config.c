@@ -34,16 +34,19 @@ static loris_status read_context(unet_config *c, const json *o, const char *wher
 }
 
 /* Whole numbers or truth values; *count receives how many. */
-static loris_status read_list(const json *o, const char *key, int low, int high, int *out, int capacity, int *count, const char *where) {
+static loris_status read_list(const json *o, const char *key, int low, int high, int *out, int capacity, int *count,
+                              const char *where) {
     const json *list;
     TRY(json_need_array(o, key, &list, where));
     if (list->count > (size_t)capacity)
-        return fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" has %zu entries, at most %d are possible", where, key, list->count, capacity);
+        return fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" has %zu entries, at most %d are possible", where, key,
+                    list->count, capacity);
     for (size_t i = 0; i < list->count; i++) {
         const json *e = &list->item[i];
         double value = e->type == JSON_NUMBER ? e->number : e->type == JSON_TRUE ? 1 : e->type == JSON_FALSE ? 0 : -1;
         if (value != (int)value || value < low || value > high)
-            return fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" entry %zu is not a whole number from %d to %d", where, key, i, low, high);
+            return fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" entry %zu is not a whole number from %d to %d", where, key,
+                        i, low, high);
         out[i] = (int)value;
     }
     *count = (int)list->count;
@@ -87,7 +90,8 @@ loris_status unet_config_read(unet_config *out, const json *object, const char *
     TRY(read_lists(&c, object, where));
     TRY(read_context(&c, object, where));
     if (c.channels % c.patch_factor || c.kernel_multiplier % 2)
-        return fail(LORIS_ERROR_INPUT, NULL, "%s: \"channels\" must be a multiple of \"patch_factor\", and \"kernel_multiplier\" even", where);
+        return fail(LORIS_ERROR_INPUT, NULL,
+                    "%s: \"channels\" must be a multiple of \"patch_factor\", and \"kernel_multiplier\" even", where);
     double hop = c.patch_factor;
     for (int i = 0; i < c.levels; i++)
         hop *= c.factors[i];

@@ -3,7 +3,8 @@
 
 #include "ops/stream.h"
 
-/* ---- embedding ---------------------------------------------------------------------------------------------------- */
+/* ---- embedding ----------------------------------------------------------------------------------------------------
+ */
 
 static loris_status embedding_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
@@ -44,7 +45,8 @@ tensor embedding(net *n, tensor indices, const char *at, int count, int width) {
                                          .bytes = 2 * tensor_bytes(out)});
 }
 
-/* ---- learned rows, learned peaks ---------------------------------------------------------------------------------- */
+/* ---- learned rows, learned peaks ----------------------------------------------------------------------------------
+ */
 
 static loris_status learned_rows_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
@@ -77,7 +79,8 @@ static tensor learned(net *n, const op *operation, const char *at, int count, in
     if (net_failed(n))
         return (tensor){0};
     if (rows < 1 || rows > count)
-        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "%s: %d rows are wanted, the model has learned %d", at, rows, count);
+        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "%s: %d rows are wanted, the model has learned %d", at, rows,
+                        count);
     const shape out = shape_1d(1, rows, width);
     return net_append(n, &(node_request){.operation = operation,
                                          .label = at,

@@ -27,8 +27,8 @@ tensor hawkes_encoding(net *n, tensor x, const char *at, int positions) {
         return (tensor){0};
     const shape s = shape_of(n, x);
     if (s.channels % 2 || s.length > positions)
-        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "%s: %d positions of %d channels; the model knows %d", at, s.length,
-                        s.channels, positions);
+        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "%s: %d positions of %d channels; the model knows %d", at,
+                        s.length, s.channels, positions);
     char position[256], frequency[256], shift[256];
     snprintf(position, sizeof position, "%s.position", at);
     snprintf(frequency, sizeof frequency, "%s.div_term", at);

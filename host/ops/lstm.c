@@ -85,10 +85,11 @@ tensor lstm(net *n, tensor x, int hidden, int layer, tensor h0, tensor c0) {
     if (net_failed(n))
         return (tensor){0};
     const shape in = shape_of(n, x), sh = shape_of(n, h0), sc = shape_of(n, c0);
-    if (in.evals != 1 || sh.batch != in.batch || sh.channels != hidden || sh.length < 2 * layer + 2 || !shape_equal(sh, sc)) {
+    if (in.evals != 1 || sh.batch != in.batch || sh.channels != hidden || sh.length < 2 * layer + 2 ||
+        !shape_equal(sh, sc)) {
         char tx[96], th[96];
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "lstm: layer %d of %d units over %s does not fit states %s", layer, hidden,
-                        shape_text(in, tx), shape_text(sh, th));
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "lstm: layer %d of %d units over %s does not fit states %s",
+                        layer, hidden, shape_text(in, tx), shape_text(sh, th));
     }
     node_request r = {.operation = &lstm_op,
                       .input = {{0}, {0}, h0, c0},

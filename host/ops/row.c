@@ -1,7 +1,8 @@
 /* A row added to all rows, and some of the channels of each. */
 #include "ops/stream.h"
 
-/* ---- add_row -------------------------------------------------------------------------------------------------------- */
+/* ---- add_row --------------------------------------------------------------------------------------------------------
+ */
 
 static loris_status add_row_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
@@ -27,7 +28,8 @@ tensor add_row(net *n, tensor x, tensor row) {
     const shape sx = shape_of(n, x), sr = shape_of(n, row);
     if (block_floats(sr) != (size_t)sx.channels || sr.channels != sx.channels || !broadcastable(sx, sr)) {
         char tx[96], tr[96];
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "add_row: %s is no row for %s", shape_text(sr, tr), shape_text(sx, tx));
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "add_row: %s is no row for %s", shape_text(sr, tr),
+                        shape_text(sx, tx));
     }
     shape out = sx;
     out.batch = sx.batch > sr.batch ? sx.batch : sr.batch;
@@ -40,7 +42,8 @@ tensor add_row(net *n, tensor x, tensor row) {
                                          .bytes = tensor_bytes(sx) + tensor_bytes(out)});
 }
 
-/* ---- narrow --------------------------------------------------------------------------------------------------------- */
+/* ---- narrow ---------------------------------------------------------------------------------------------------------
+ */
 
 static loris_status narrow_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);

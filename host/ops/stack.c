@@ -55,7 +55,8 @@ tensor repeat_to(net *n, tensor x, int batch) {
     if (out.batch == 1 || out.batch >= batch)
         return x;
     if (batch % out.batch || out.evals != 1)
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "repeat: a batch of %d does not make one of %d", out.batch, batch);
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "repeat: a batch of %d does not make one of %d", out.batch,
+                        batch);
     out.batch = batch;
     return net_append(n, &(node_request){.operation = &repeat_op,
                                          .label = "repeat",

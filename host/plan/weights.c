@@ -12,8 +12,8 @@ typedef struct packed {
 } packed;
 
 typedef struct item {
-    weight_entry entry; /* first: a weight_entry * is an item * */
-    safetensor own;     /* for weights_add, and for weights made by `generate` */
+    weight_entry entry;         /* first: a weight_entry * is an item * */
+    safetensor own;             /* for weights_add, and for weights made by `generate` */
     weight_generator *generate; /* makes the values each time they are asked for; NULL: they are at source->data */
     packed *copies;
     bool used;

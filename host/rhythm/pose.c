@@ -69,14 +69,15 @@ static void pick_peaks(int32_t *peaks, const float *envelope, size_t count) {
 loris_status pose_rhythm_new(pose_rhythm *out, const float *pose, size_t poses, size_t joints, const char *where) {
     memset(out, 0, sizeof *out);
     if (poses < MAX_WINDOW + 2 || joints < 1)
-        return fail(LORIS_ERROR_INPUT, NULL, "%s: %zu poses are too few for a rhythm, at least %d are needed", where, poses,
-                    MAX_WINDOW + 2);
+        return fail(LORIS_ERROR_INPUT, NULL, "%s: %zu poses are too few for a rhythm, at least %d are needed", where,
+                    poses, MAX_WINDOW + 2);
     for (size_t i = 0; i < poses * joints * POSE_CHANNELS; i++)
         if (i % POSE_CHANNELS < 2 && !isfinite(pose[i]))
             return fail(LORIS_ERROR_INPUT, NULL, "%s: joint %zu of pose %zu is not at a finite place", where,
                         i / POSE_CHANNELS % joints, i / POSE_CHANNELS / joints);
     const size_t count = poses - 2;
-    pose_rhythm r = {.count = count, .peaks = calloc(count, sizeof *r.peaks), .envelope = calloc(count, sizeof *r.envelope)};
+    pose_rhythm r = {
+        .count = count, .peaks = calloc(count, sizeof *r.peaks), .envelope = calloc(count, sizeof *r.envelope)};
     if (!r.peaks || !r.envelope) {
         pose_rhythm_free(&r);
         return fail_memory("a dance's rhythm");

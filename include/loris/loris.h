@@ -272,6 +272,7 @@ typedef struct loris_infer_settings {
     int steps;           /* 0 = the preset's */
     const char *sampler; /* NULL = "adpm2" */
     double guidance;     /* negative = the preset's */
+    int batch;           /* clips made side by side, 1 to 64; 0 = 1. More take as much more memory; the sound is the same */
     bool pad_tail;       /* as published: 2^19 or 2^20 samples and the end of them again; false = the clip's whole length */
     bool lstm_zeros;     /* the visual encoder starts from zeros, not from noise as published */
     loris_progress_function *progress; /* stage "denoise", over all clips; NULL = none */
@@ -288,7 +289,7 @@ typedef struct loris_infer_report {
     size_t device_memory;  /* bytes: activations and weights */
 } loris_infer_report;
 
-/* Makes the sound of all clips, one after the other, with one set of networks. Poses are thinned to 400 or 800 as published: a message
+/* Makes the sound of all clips with one set of networks. Poses are thinned to 400 or 800 as published: a message
  * tells how many seconds those span. Outputs made before a failure stay. `report` may be NULL. */
 LORIS_API loris_status loris_infer(loris_engine *engine, const loris_infer_settings *settings, const loris_clip *clips, size_t count,
                                    loris_infer_report *report);
