@@ -87,8 +87,8 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
 
-extern const command command_run, command_rhythm, command_convert, command_info, command_devices, command_verify,
-    command_version, command_help;
+extern const command command_run, command_rhythm, command_infer, command_convert, command_info, command_devices,
+    command_verify, command_version, command_help;
 enum { COMMANDS_MAX = 15 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
@@ -133,7 +133,9 @@ const command *command_named(const char *name); /* or NULL */
         .kind = OPTION_END                                                                                             \
     }
 
-extern const option_word backend_words[];
+extern const option_word backend_words[], preset_words[];
+
+uint64_t new_seed(void);
 
 /* Reads `argv` into the fields of `arguments`, which holds the defaults, and *operand (may be NULL for a command
  * without one; NULL when not given; of a command with two, an array). False: the command is not to run, and *status is the program's exit status:

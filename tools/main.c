@@ -6,8 +6,9 @@
 
 #include "cli.h"
 
-const command *const commands[] = {&command_run,     &command_rhythm, &command_convert, &command_info,
-                                   &command_devices, &command_verify, &command_version, &command_help,
+const command *const commands[] = {&command_run,    &command_rhythm,  &command_infer,
+                                   &command_convert, &command_info,    &command_devices,
+                                   &command_verify, &command_version, &command_help,
                                    NULL};
 
 const exit_meaning exit_meanings[] = {

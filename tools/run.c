@@ -1,9 +1,6 @@
 /* loris-cl run: the soundtrack of a video. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -11,6 +8,8 @@ typedef struct run_arguments {
     loris_engine_settings engine;
     loris_settings settings;
     const char *model, *output;
+    const char *i3d, *pose, *preset; /* for LORIS checkpoints: the features of the video */
+    int genre;
     bool json, quiet, verbose;
 } run_arguments;
 
@@ -128,6 +127,34 @@ static const option options[] = {
      .detail = "1 is none",
      .fallback = "the model's"},
 
+    {.kind = OPTION_HEADING, .help = "LORIS checkpoints"},
+    {.kind = OPTION_FILE,
+     .name = "i3d",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, i3d),
+     .help = "the video's I3D features, a .npy file",
+     .detail = "with --pose and a checkpoint as --model, the sound is made as its authors do; --seed, --steps, --sampler "
+               "and --guidance apply"},
+    {.kind = OPTION_FILE,
+     .name = "pose",
+     .argument = "FILE",
+     .field = offsetof(run_arguments, pose),
+     .help = "the video's 2-D poses, a .npy file"},
+    {.kind = OPTION_INTEGER,
+     .name = "genre",
+     .argument = "N",
+     .field = offsetof(run_arguments, genre),
+     .low = 0,
+     .high = 1000,
+     .help = "the genre's number, for models that attend to genres"},
+    {.kind = OPTION_WORD,
+     .name = "preset",
+     .argument = "NAME",
+     .field = offsetof(run_arguments, preset),
+     .words = preset_words,
+     .help = "the published settings of a dataset",
+     .fallback = "dance_s25"},
+
     {.kind = OPTION_HEADING, .help = "Device"},
     OPTION_DEVICE(run_arguments),
     OPTION_BACKEND(run_arguments),
@@ -233,16 +260,6 @@ static void print_summary(const char *output, const loris_report *r) {
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-/* Short enough to be typed again. */
-static uint64_t new_seed(void) {
-    uint32_t seed;
-    if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed)
-        return seed;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint32_t)t.tv_sec ^ (uint32_t)t.tv_nsec ^ (uint32_t)getpid() << 16;
-}
-
 static int make_soundtrack(const run_arguments *a, const char *video) {
     loris_engine *engine = NULL;
     loris_report report;
@@ -261,8 +278,43 @@ static int make_soundtrack(const run_arguments *a, const char *video) {
     return EXIT_DONE;
 }
 
+/* A LORIS checkpoint on features that were extracted elsewhere. */
+static int make_clip(const run_arguments *a, const char *video) {
+    loris_engine *engine = NULL;
+    loris_infer_settings settings;
+    loris_infer_report report;
+    const char *dot = strrchr(a->output, '.');
+    bool sound_alone = dot && (!strcmp(dot, ".wav") || !strcmp(dot, ".flac") || !strcmp(dot, ".ogg"));
+    const loris_clip clip = {.i3d = a->i3d, .pose = a->pose, .genre = a->genre, .output = a->output, .video = sound_alone ? NULL : video};
+    loris_infer_defaults(&settings);
+    settings.preset = a->preset;
+    settings.model = a->settings.model;
+    settings.seed = a->settings.seed;
+    settings.steps = a->settings.steps;
+    settings.sampler = a->settings.sampler;
+    settings.guidance = a->settings.guidance;
+    settings.progress = progress_update;
+    progress_begin(a->quiet, a->verbose);
+    loris_status status = loris_engine_open(&engine, &a->engine);
+    if (status == LORIS_OK)
+        status = loris_infer(engine, &settings, &clip, 1, &report);
+    progress_end(status == LORIS_OK);
+    loris_engine_close(engine);
+    if (status != LORIS_OK)
+        return complain_library(status);
+    if (a->json) {
+        fputs("{\"output\": ", stdout);
+        print_json_string(a->output);
+        printf(", \"seed\": %llu, \"evaluations\": %d, \"seconds\": ", (unsigned long long)settings.seed, report.evaluations);
+        print_json_number(report.seconds);
+        puts("}");
+    } else if (!a->quiet)
+        printf("%s: seed %llu, made in %.1f s\n", a->output, (unsigned long long)settings.seed, report.seconds);
+    return EXIT_DONE;
+}
+
 static int run(int argc, char **argv) {
-    run_arguments a = {.model = DEFAULT_MODEL};
+    run_arguments a = {.model = DEFAULT_MODEL, .preset = preset_words[0].name, .genre = -1};
     const char *video;
     int status;
     loris_engine_defaults(&a.engine);
@@ -275,6 +327,8 @@ static int run(int argc, char **argv) {
     if (a.settings.duck && !(a.settings.keep_audio > 0))
         return complain(EXIT_USAGE, "add --keep-audio 1",
                         "--duck makes room for the video's own sound, which is not kept");
+    if (!a.i3d != !a.pose)
+        return complain(EXIT_USAGE, "name both, or neither to have the video watched", "--i3d and --pose belong together");
     char *output = a.output ? NULL : default_output(video), *model = NULL;
     if (output)
         a.output = output;
@@ -285,7 +339,7 @@ static int run(int argc, char **argv) {
         status = EXIT_INPUT;
     a.settings.model = model;
     if (status == EXIT_DONE)
-        status = make_soundtrack(&a, video);
+        status = a.i3d ? make_clip(&a, video) : make_soundtrack(&a, video);
     free(model);
     free(output);
     return status;
