@@ -169,26 +169,27 @@ static void check_no_holes(const score *s) {
     assert_true(s->seconds - sounding_until < 2);
 }
 
-/* Events stronger than every other one within 80 ms: their hits must be there, 0 to 20 ms late, with a kick and another
- * voice at the hit's very time. */
+/* Events with no other within 0.3 s, which could be the other end of their move: their hits must be there, 0 to 20 ms
+ * late, with a kick and another voice at the hit's very time. With a pulse, weak ones may be left out. */
 static void check_hits(const score *s, const rhythm *r) {
+    static const double WEAK = 0.25;
     for (size_t e = 0; e < r->event_count; e++) {
         double time = r->events[e].time;
-        bool alone = true;
+        bool alone = s->bpm <= 0 || (double)r->events[e].strength >= WEAK;
         for (size_t k = 0; k < r->event_count; k++)
-            alone &= k == e || fabs(r->events[k].time - time) >= 0.08;
+            alone &= k == e || fabs(r->events[k].time - time) >= 0.3;
         if (!alone)
             continue;
         bool kick = false, second = false, stressed = false;
         for (size_t i = 0; i < s->note_count; i++) {
             double late = s->notes[i].time - time;
-            if (late < 0 || late > 0.02)
+            if (late < 0 || late > 0.02 + 1e-9)
                 continue;
-            kick |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch == LANE_KICK && s->notes[i].velocity > 85;
-            second |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch != LANE_KICK && s->notes[i].velocity > 70;
+            kick |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch == LANE_KICK && s->notes[i].velocity > 60;
+            second |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch != LANE_KICK && s->notes[i].velocity > 60;
         }
         for (size_t i = 0; i < s->accent_count; i++)
-            stressed |= s->accents[i].time >= time && s->accents[i].time <= time + 0.02;
+            stressed |= s->accents[i].time >= time && s->accents[i].time <= time + 0.02 + 1e-9;
         if (!kick || !second || !stressed)
             fail_msg("%s: event at %g has %s%s%s", style_name(s->style), time, kick ? "" : "no kick ",
                      second ? "" : "no second ", stressed ? "" : "no accent");
@@ -215,7 +216,7 @@ static void test_every_score_is_sound(void **state) {
     for (int kind = 0; kind < CLIP_KINDS; kind++)
         for (int style_number = 0; style_number < STYLE_COUNT; style_number++)
             for (uint64_t seed = 0; seed < SEEDS; seed++) {
-                compose_settings settings = {.style = style_number, .seed = seed, .bpm = COMPOSE_BPM_AUTO};
+                compose_settings settings = {.style = style_number, .seed = seed, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
                 score s;
                 make_clip(c, kind, seed);
                 assert_ok(compose(&s, &c->rhythm, &settings));
@@ -244,7 +245,7 @@ static void test_any_length(void **state) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (int style_number = 0; style_number < STYLE_COUNT; style_number++)
             for (int with = 0; with < 2; with++) {
-                compose_settings settings = {.style = style_number, .seed = 3, .bpm = COMPOSE_BPM_AUTO};
+                compose_settings settings = {.style = style_number, .seed = 3, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
                 score s;
                 clip_begin(c, lengths[i]);
                 if (with) {
@@ -272,7 +273,7 @@ static void test_same_seed_same_score(void **state) {
     clip *c = malloc(sizeof *c);
     assert_non_null(c);
     for (int style_number = COMPOSE_STYLE_AUTO; style_number < STYLE_COUNT; style_number++) {
-        compose_settings settings = {.style = style_number, .seed = 77, .bpm = COMPOSE_BPM_AUTO};
+        compose_settings settings = {.style = style_number, .seed = 77, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
         score a, b;
         make_clip(c, CLIP_FULL, 5);
         assert_ok(compose(&a, &c->rhythm, &settings));
@@ -317,7 +318,7 @@ static void test_another_seed_another_melody(void **state) {
             score s[SEEDS];
             make_clip(c, kind, 9); /* one clip, many seeds */
             for (uint64_t seed = 0; seed < SEEDS; seed++) {
-                compose_settings settings = {.style = style_number, .seed = seed, .bpm = COMPOSE_BPM_AUTO};
+                compose_settings settings = {.style = style_number, .seed = seed, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
                 assert_ok(compose(&s[seed], &c->rhythm, &settings));
             }
             for (int i = 0; i < SEEDS; i++)
@@ -340,7 +341,7 @@ static void test_grid_follows_beats(void **state) {
     assert_non_null(c);
     for (int style_number = 0; style_number < STYLE_FREE; style_number++) {
         score s;
-        compose_settings settings = {.style = style_number, .bpm = COMPOSE_BPM_AUTO};
+        compose_settings settings = {.style = style_number, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
         clip_begin(c, 60);
         add_beats(c, 97.3, 0.41);
         c->rhythm.bpm = 97; /* as read from an autocorrelation: 0.3 % off, a third of a beat over a minute */
@@ -364,23 +365,33 @@ static void test_tempo_settings(void **state) {
     score s;
     make_clip(c, CLIP_SCATTERED_ON_BEATS, 1);
 
-    compose_settings settings = {.style = STYLE_POP, .bpm = 96};
+    compose_settings settings = {.style = STYLE_POP, .bpm = 96, .follow = 1};
     assert_ok(compose(&s, &c->rhythm, &settings));
     assert_true(s.bpm == 96);
-    check_hits(&s, &c->rhythm);
+    assert_true(s.accent_count > 0);
+    for (size_t i = 0; i < s.accent_count; i++) { /* not the clip's tempo: events meet its grid or are not heard */
+        double sixteenths = (s.accents[i].time - s.offset) * 96 / 15;
+        assert_true(fabs(sixteenths - round(sixteenths)) < 1e-6);
+    }
     score_free(&s);
 
     settings.bpm = COMPOSE_FREE;
     assert_ok(compose(&s, &c->rhythm, &settings));
-    assert_true(s.bpm == 0 && s.style == STYLE_POP);
+    assert_true(s.bpm == 0 && s.style == STYLE_FREE);
     check_hits(&s, &c->rhythm);
     score_free(&s);
 
     settings.bpm = COMPOSE_BPM_AUTO;
-    c->rhythm.tempo_confidence = 0.34; /* just below what counts as a pulse */
+    c->rhythm.tempo_confidence = 0.34; /* just below what counts as a pulse: a style brings one of its own */
     assert_ok(compose(&s, &c->rhythm, &settings));
-    assert_true(s.bpm == 0 && s.style == STYLE_POP);
+    assert_true(s.bpm >= 92 && s.bpm <= 126 && s.style == STYLE_POP);
+    check_hits(&s, &c->rhythm);
     score_free(&s);
+    settings.style = COMPOSE_STYLE_AUTO;
+    assert_ok(compose(&s, &c->rhythm, &settings));
+    assert_true(s.bpm == 0 && s.style == STYLE_FREE);
+    score_free(&s);
+    settings.style = STYLE_POP;
 
     clip_begin(c, 10); /* no events and no tempo: one of the style's */
     assert_ok(compose(&s, &c->rhythm, &settings));
@@ -446,6 +457,120 @@ static void test_close_events_merge(void **state) {
     free(c);
 }
 
+/* A start and the stop of one move are one accent, at the end that this clip's moves stress. */
+static void test_one_accent_a_move(void **state) {
+    (void)state;
+    static const double strength[2][2] = {{0.8, 0.5}, {0.4, 0.9}};
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    for (int stressed = 0; stressed < 2; stressed++) {
+        clip_begin(c, 10);
+        for (int i = 0; i < 9; i++) {
+            add_event(c, 0.5 + i, strength[stressed][0], EVENT_ONSET);
+            add_event(c, 0.62 + i, strength[stressed][1], EVENT_IMPACT);
+        }
+        score s;
+        compose_settings settings = compose_defaults();
+        assert_ok(compose(&s, &c->rhythm, &settings));
+        assert_int_equal(s.accent_count, 9);
+        for (int i = 0; i < 9; i++)
+            assert_true(s.accents[i].time == (stressed ? 0.62 : 0.5) + i);
+        score_free(&s);
+    }
+    free(c);
+}
+
+/* Around the beat at 2.4 s: what the hit's time becomes for an event so many seconds off it. */
+static void test_hits_lean_late(void **state) {
+    (void)state;
+    static const struct {
+        double off, strength, follow, expected; /* NAN: not heard */
+    } cases[] = {{-0.015, 0.5, 1, 0},     {-0.030, 0.5, 1, -0.010}, {0.010, 0.5, 1, 0.010},   {0.044, 0.5, 1, 0.044},
+                 {-0.060, 0.5, 1, -0.06}, {-0.060, 0.1, 1, NAN},    {0.060, 0.9, 1, 0.060},   {0, 0.1, 1, 0},
+                 {0.020, 0.5, 0.5, 0},    {-0.030, 0.5, 0.5, 0},    {0.040, 0.5, 0.5, 0.0175}};
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clip_begin(c, 12);
+        add_beats(c, 100, 0);
+        add_event(c, 2.4 + cases[k].off, cases[k].strength, EVENT_IMPACT);
+        score s;
+        compose_settings settings = {.style = STYLE_ROCK, .bpm = COMPOSE_BPM_AUTO, .follow = cases[k].follow};
+        assert_ok(compose(&s, &c->rhythm, &settings));
+        if (isnan(cases[k].expected)) {
+            assert_int_equal(s.accent_count, 0);
+        } else {
+            assert_int_equal(s.accent_count, 1);
+            if (fabs(s.accents[0].time - 2.4 - cases[k].expected) > 1e-6)
+                fail_msg("an event %g s off the beat is heard %g s off it", cases[k].off, s.accents[0].time - 2.4);
+        }
+        score_free(&s);
+    }
+    free(c);
+}
+
+/* The share that is followed is the strongest; at 0 the groove has accents of its own. */
+static void test_follow(void **state) {
+    (void)state;
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    clip_begin(c, 20);
+    for (int i = 0; i < 10; i++)
+        add_event(c, 1 + 1.7 * i, 0.05 + 0.1 * i, EVENT_IMPACT);
+    score s;
+    compose_settings settings = {.style = STYLE_FREE, .bpm = COMPOSE_BPM_AUTO, .follow = 0.4};
+    assert_ok(compose(&s, &c->rhythm, &settings));
+    assert_int_equal(s.accent_count, 4);
+    for (int i = 0; i < 4; i++)
+        assert_true(s.accents[i].time == 1 + 1.7 * (6 + i));
+    score_free(&s);
+    settings = (compose_settings){.style = STYLE_HOUSE, .bpm = COMPOSE_BPM_AUTO, .follow = 0};
+    assert_ok(compose(&s, &c->rhythm, &settings));
+    assert_true(s.accent_count > 20 && s.bpm > 0);
+    score_free(&s);
+    free(c);
+}
+
+/* The last accent, two seconds before the end, brings the tonic; nothing is struck after it and its chord is held. */
+static void test_ending_resolves(void **state) {
+    (void)state;
+    clip *c = malloc(sizeof *c);
+    assert_non_null(c);
+    for (int style_number = 0; style_number < STYLE_COUNT; style_number++)
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            clip_begin(c, 26);
+            add_beats(c, 100, 0);
+            for (int i = 0; i < 20; i++)
+                add_event(c, 1.2 * (i + 1), 0.7, EVENT_IMPACT);
+            score s;
+            compose_settings settings = {.style = style_number, .seed = seed, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
+            assert_ok(compose(&s, &c->rhythm, &settings));
+            double last = s.accents[s.accent_count - 1].time;
+            assert_true(fabs(last - 24) < 0.021);
+            int root = -1, held = 0;
+            for (size_t i = 0; i < s.note_count; i++) {
+                assert_true(s.notes[i].time <= last + 0.05); /* a strum's width */
+                held += s.notes[i].part == PART_HARMONY && end_of(&s.notes[i]) > 25;
+                if (s.notes[i].part == PART_BASS && s.notes[i].time >= last - 0.01)
+                    root = s.notes[i].pitch % 12;
+            }
+            assert_true(root >= 0);
+            assert_true(held >= 3);
+            bool third = false, fifth = false, other = false;
+            for (size_t i = 0; i < s.note_count; i++) {
+                if (s.notes[i].part != PART_HARMONY || s.notes[i].time < last - 0.01)
+                    continue;
+                int above = (s.notes[i].pitch - root + 24) % 12;
+                third |= above == 3 || above == 4;
+                fifth |= above == 7;
+                other |= above != 0 && above != 3 && above != 4 && above != 7 && above != 10 && above != 11;
+            }
+            assert_true(third && fifth && !other);
+            score_free(&s);
+        }
+    free(c);
+}
+
 /* A cut near an eight-bar line begins the section. */
 static void test_sections_meet_cuts(void **state) {
     (void)state;
@@ -455,7 +580,7 @@ static void test_sections_meet_cuts(void **state) {
     add_beats(c, 120, 0); /* bars of two seconds */
     c->cuts[c->rhythm.cut_count++] = 20.1;
     score s;
-    compose_settings settings = {.style = STYLE_HOUSE, .bpm = COMPOSE_BPM_AUTO};
+    compose_settings settings = {.style = STYLE_HOUSE, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
     assert_ok(compose(&s, &c->rhythm, &settings));
     assert_true(s.section_count >= 3);
     assert_true(fabs(s.sections[1].time - 20) < 0.01);
@@ -475,7 +600,7 @@ static void test_energy_decides_the_layers(void **state) {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         score s;
         size_t notes[2] = {0}, loud[2] = {0};
-        compose_settings settings = {.style = STYLE_POP, .seed = seed, .bpm = COMPOSE_BPM_AUTO};
+        compose_settings settings = {.style = STYLE_POP, .seed = seed, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
         assert_ok(compose(&s, &c->rhythm, &settings));
         for (size_t i = 0; i < s.note_count; i++) {
             notes[s.notes[i].time >= 32]++;
@@ -498,16 +623,17 @@ static void test_peaks_are_rare(void **state) {
         score s;
         size_t crashes = 0;
         compose_settings settings = {
-            .style = STYLE_FUNK, .seed = seed, .bpm = COMPOSE_BPM_AUTO}; /* no crashes of its own */
+            .style = STYLE_FUNK, .seed = seed, .bpm = COMPOSE_BPM_AUTO, .follow = 1}; /* no crashes of its own */
         assert_ok(compose(&s, &c->rhythm, &settings));
         for (size_t i = 0; i < s.note_count; i++) {
             double bars = (s.notes[i].time - 0.41) * 97.3 / 240;
-            if (s.notes[i].part != PART_DRUMS || s.notes[i].pitch != LANE_CRASH)
+            if (s.notes[i].part != PART_DRUMS || s.notes[i].pitch != LANE_CRASH ||
+                s.notes[i].time >= s.accents[s.accent_count - 1].time) /* the ending has one, wherever it is */
                 continue;
             assert_true(fabs(bars - round(bars)) < 0.01);
             crashes++;
         }
-        assert_int_equal(crashes, 5);
+        assert_in_range(crashes, 4, 5);
         score_free(&s);
     }
     free(c);
@@ -523,7 +649,7 @@ static void test_hostile_rhythms(void **state) {
     for (int i = 0; i < ODD; i++)
         for (int style_number = COMPOSE_STYLE_AUTO; style_number < STYLE_COUNT; style_number++)
             for (int with = 0; with < 2; with++) {
-                compose_settings settings = {.style = style_number, .seed = 1, .bpm = COMPOSE_BPM_AUTO};
+                compose_settings settings = {.style = style_number, .seed = 1, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
                 score s;
                 make_clip(c, with ? CLIP_FULL : CLIP_EMPTY, 0);
                 c->rhythm.bpm = with ? 100 : odd[i];
@@ -547,12 +673,14 @@ static void test_refuses_impossible_settings(void **state) {
     compose_settings settings = compose_defaults();
     settings.style = STYLE_COUNT;
     assert_fails(compose(&s, &r, &settings), LORIS_ERROR_ARGUMENT, "style");
-    settings = (compose_settings){.style = STYLE_POP, .bpm = 29};
+    settings = (compose_settings){.style = STYLE_POP, .bpm = 29, .follow = 1};
     assert_fails(compose(&s, &r, &settings), LORIS_ERROR_ARGUMENT, "29");
     settings.bpm = NAN;
     assert_fails(compose(&s, &r, &settings), LORIS_ERROR_ARGUMENT, NULL);
-    settings = (compose_settings){.style = STYLE_FREE, .bpm = 100};
+    settings = (compose_settings){.style = STYLE_FREE, .bpm = 100, .follow = 1};
     assert_fails(compose(&s, &r, &settings), LORIS_ERROR_ARGUMENT, "free");
+    settings = (compose_settings){.style = STYLE_POP, .bpm = COMPOSE_BPM_AUTO, .follow = 1.5};
+    assert_fails(compose(&s, &r, &settings), LORIS_ERROR_ARGUMENT, "1.5");
     static const double durations[] = {0, -1, 3601, NAN, INFINITY};
     settings = compose_defaults();
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
@@ -572,6 +700,10 @@ int main(void) {
         cmocka_unit_test(test_tempo_settings),
         cmocka_unit_test(test_automatic_style),
         cmocka_unit_test(test_close_events_merge),
+        cmocka_unit_test(test_one_accent_a_move),
+        cmocka_unit_test(test_hits_lean_late),
+        cmocka_unit_test(test_follow),
+        cmocka_unit_test(test_ending_resolves),
         cmocka_unit_test(test_sections_meet_cuts),
         cmocka_unit_test(test_energy_decides_the_layers),
         cmocka_unit_test(test_peaks_are_rare),

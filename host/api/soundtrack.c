@@ -49,7 +49,7 @@ static void tell(const job *j, const char *stage, double done, double total) {
 /* ---- settings ------------------------------------------------------------------------------------------------------------------ */
 
 void loris_settings_defaults(loris_settings *settings) {
-    *settings = (loris_settings){.guidance = -1, .style = "auto", .bpm = LORIS_BPM_AUTO, .score = true};
+    *settings = (loris_settings){.guidance = -1, .style = "auto", .bpm = LORIS_BPM_AUTO, .follow = 1, .score = true};
 }
 
 static loris_status check_settings(job *j) {
@@ -64,6 +64,8 @@ static loris_status check_settings(job *j) {
         return fail(LORIS_ERROR_ARGUMENT, "use 2 to 1000 steps", "%d steps", s->steps);
     if (s->bpm != LORIS_BPM_AUTO && s->bpm != LORIS_BPM_FREE && !(s->bpm >= COMPOSE_BPM_LOW && s->bpm <= COMPOSE_BPM_HIGH))
         return fail(LORIS_ERROR_ARGUMENT, "use auto, free, or a number of beats a minute from 30 to 300", "a tempo of %g BPM", s->bpm);
+    if (!(s->follow >= 0 && s->follow <= 1))
+        return fail(LORIS_ERROR_ARGUMENT, "use 0 (ignore the events) to 1 (follow each)", "following events by %g", s->follow);
     if (!(s->keep_audio >= 0 && s->keep_audio <= 4))
         return fail(LORIS_ERROR_ARGUMENT, "use a gain from 0 to 4", "the original sound at gain %g", s->keep_audio);
     if (s->guidance >= 0 && !(s->guidance <= 100))
@@ -114,6 +116,7 @@ static loris_status compose_score(job *j) {
     compose_settings settings = compose_defaults();
     settings.seed = s->seed;
     settings.bpm = s->bpm == LORIS_BPM_AUTO ? COMPOSE_BPM_AUTO : s->bpm;
+    settings.follow = s->follow;
     if (s->style && strcmp(s->style, "auto")) {
         style named;
         TRY(style_from_name(s->style, &named));

@@ -1,70 +1,41 @@
-/* What the picture stresses: from events to hits, and the hits' notes. */
+/* When the music lands on the hits, how hard, and their notes. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "music/composer.h"
 
-static const double MERGE = 0.080;     /* events closer than this are one accent, seconds */
-static const double SNAP = 0.020;      /* how late a hit may be */
-static const double BEND = 0.045;      /* the groove moves onto a hit from this far */
-static const double MASK = 0.090;      /* and its drums keep silent from this far */
-static const double FREE_PEAK_GAP = 2; /* seconds between peaks without bars */
+static const double LATE = 0.020;         /* how late a hit may be for the grid's sake, seconds */
+static const double BEND = 0.045;         /* from this far an event belongs to a sixteenth, and the groove to a hit */
+static const double MASK = 0.090;         /* the groove's drums keep silent this far around a hit */
+static const double OFF_GRID_FROM = 0.55; /* strength of an accent between sixteenths */
+static const double FREE_PEAK_GAP = 2;    /* seconds between peaks without bars */
 
-/* The network learned from accents of 0.5 to 1; weak events stay audible. */
-static double accent_strength(double event_strength) {
-    return 0.4 + 0.6 * fmin(fmax(event_strength, 0), 1);
-}
-
-static void gather_events(composer *c) {
-    const rhythm *r = c->rhythm;
-    for (size_t i = 0; i < r->event_count; i++) {
-        hit h = {.time = r->events[i].time, .strength = accent_strength((double)r->events[i].strength)};
-        if (!(h.time >= 0 && h.time < c->seconds))
-            continue;
-        hit *last = c->hit_count > 0 ? &c->hits[c->hit_count - 1] : NULL;
-        if (!last || h.time - last->time >= MERGE)
-            c->hits[c->hit_count++] = h;
-        else if (h.strength > last->strength)
-            *last = h;
-    }
-}
-
-/* A pulseless clip without events still wants a rhythm: stops at irregular distances. */
-static void invent_stops(composer *c, size_t capacity) {
-    static const double strengths[] = {0.5, 0.7, 0.9, 1.0}, gaps[] = {0.25, 0.35, 0.5, 0.7, 1.0, 1.5};
-    random_state r = composer_random(c, CONCERN_ACCENTS);
-    for (double t = random_range(&r, 0.2, 0.8); t < c->seconds && c->hit_count < capacity;) {
-        c->hits[c->hit_count++] = (hit){.time = t, .strength = strengths[random_below(&r, 4)]};
-        double gap = gaps[random_below(&r, 6)];
-        t += gap * random_range(&r, 0.9, 1.1);
-    }
-}
-
-loris_status accents_gather(composer *c) {
-    static const double SHORTEST_GAP = 0.2;
-    size_t capacity = c->rhythm->event_count;
-    c->followed = capacity > 0;
-    if (!c->followed && !c->pulse)
-        capacity = (size_t)(c->seconds / SHORTEST_GAP) + 1;
-    c->hits = calloc(capacity + 1, sizeof *c->hits);
-    if (!c->hits)
-        return fail_memory("the accents");
-    if (c->followed)
-        gather_events(c);
-    else if (!c->pulse)
-        invent_stops(c, capacity);
-    return LORIS_OK;
-}
-
-/* The sixteenth at or after `time`, if it comes within SNAP; otherwise `time`. */
-static double snapped(const composer *c, double time) {
+static double nearest_sixteenth(const composer *c, double time) {
     int at_bar = (int)floor((time - c->grid.offset) / grid_bar_seconds(&c->grid));
+    double best = HUGE_VAL;
     for (int k = 0; k <= SIXTEENTHS_PER_BAR; k++) {
-        double late = grid_time(&c->grid, at_bar, k) - time;
-        if (late >= 0)
-            return late <= SNAP && time + late < c->seconds ? time + late : time;
+        double at = grid_time(&c->grid, at_bar, k);
+        if (fabs(at - time) < fabs(best - time))
+            best = at;
     }
-    return time;
+    return best;
+}
+
+/* Moves an event's hit towards the sixteenth it belongs to, as far as the eye allows: sound after its picture passes
+ * for simultaneous, sound before it does not, so a hit leans late by up to 20 ms and never early (the groove comes to
+ * meet it, accents_bend). Where events rule less, the grid may draw them from both sides; where the tempo was asked
+ * for, it has them all on itself. False: the event is not heard. */
+static bool settle(const composer *c, hit *h) {
+    double at = nearest_sixteenth(c, h->time), distance = at - h->time;
+    bool near = fabs(distance) <= BEND && at >= 0 && at < c->seconds;
+    double loose = 1 - c->follow, early = BEND * loose, late = LATE + (BEND - LATE) * loose;
+    if (c->tempo_set)
+        h->time = near ? at : h->time;
+    else if (near)
+        h->time += fmin(fmax(distance, -early), late);
+    else
+        return c->tempo_own || h->strength >= OFF_GRID_FROM;
+    return near;
 }
 
 typedef struct ranked {
@@ -127,8 +98,18 @@ static loris_status give_tiers(composer *c) {
 }
 
 loris_status accents_settle(composer *c) {
-    for (size_t i = 0; c->pulse && i < c->hit_count; i++)
-        c->hits[i].time = snapped(c, c->hits[i].time);
+    size_t kept = 0;
+    for (size_t i = 0; c->pulse && i < c->hit_count; i++) {
+        hit h = c->hits[i], *last = kept > 0 ? &c->hits[kept - 1] : NULL;
+        if (!settle(c, &h) || !(h.time < c->seconds))
+            continue;
+        if (last && h.time <= last->time) /* two events of one sixteenth */
+            last->strength = fmax(last->strength, h.strength);
+        else
+            c->hits[kept++] = h;
+    }
+    if (c->pulse)
+        c->hit_count = kept;
     return give_tiers(c);
 }
 
@@ -162,58 +143,54 @@ bool accents_mask(const composer *c, double time) {
     return distance > BEND && distance < MASK;
 }
 
-static const bar *bar_at(const composer *c, double time, size_t *from) {
-    while (*from + 1 < c->bar_count && c->bars[*from].end <= time)
-        ++*from;
-    return &c->bars[*from];
+/* One stroke of a hit, at its very time. */
+static loris_status strike(composer *c, random_state *r, const hit *h, part who, int pitch, double seconds,
+                           double until, double velocity) {
+    return composer_play(
+        c, r,
+        (phrase_note){
+            .time = h->time, .duration = seconds, .until = until, .part = who, .pitch = pitch, .velocity = velocity});
 }
 
-/* Kick and a second drum, bass and, beneath the stronger ones, the chord. */
-static loris_status play_hit(composer *c, random_state *r, const hit *h, const bar *b, lane second) {
-    static const double stab_seconds[] = {[HIT_LIGHT] = 0.35, [HIT_STRONG] = 0.35, [HIT_PEAK] = 0.8};
-    phrase_note kick = {.time = h->time,
-                        .duration = 0.1,
-                        .until = c->seconds,
-                        .part = PART_DRUMS,
-                        .pitch = LANE_KICK,
-                        .velocity = 90 + 35 * h->strength};
-    TRY(composer_play(c, r, kick));
-    phrase_note drum = kick;
-    drum.pitch = (int)second;
-    drum.velocity = 70 + 50 * h->strength;
-    TRY(composer_play(c, r, drum));
-    phrase_note root = {.time = h->time,
-                        .duration = 0.4,
-                        .until = b->end,
-                        .part = PART_BASS,
-                        .pitch = bass_root(&b->chord),
-                        .velocity = 80 + 35 * h->strength};
-    TRY(composer_play(c, r, root));
-    if (h->tier == HIT_LIGHT && c->pulse) /* the groove's harmony goes on beneath */
+/* What a hit sounds like, by tier: it stands out of the groove by its drums and harmony together, none of them at full
+ * velocity, for a peak that all parts share leaves the rest of the piece quiet. */
+typedef struct hit_voice {
+    double kick, drum, chord, bass; /* velocities at strength 0 */
+    double rise;                    /* added at strength 1 */
+    double seconds;                 /* of the chord */
+} hit_voice;
+
+static const hit_voice voices[] = {[HIT_LIGHT] = {64, 62, 58, 62, 28, 0.35},
+                                   [HIT_STRONG] = {66, 64, 66, 64, 30, 0.6},
+                                   [HIT_PEAK] = {70, 66, 72, 66, 32, 1.2}};
+
+static loris_status play_hit(composer *c, random_state *r, const hit *h, lane second) {
+    const hit_voice *v = &voices[h->tier];
+    const change *at = harmony_at(c, h->time);
+    const chord *sounding = &at->chord;
+    bool last = h->time >= c->ending;
+    double until = harmony_until(c, at), held = last ? c->seconds : v->seconds, rise = v->rise * h->strength;
+    TRY(strike(c, r, h, PART_DRUMS, LANE_KICK, 0.1, c->seconds, v->kick + rise));
+    TRY(strike(c, r, h, PART_DRUMS, (int)second, 0.1, c->seconds, v->drum + rise));
+    TRY(strike(c, r, h, PART_BASS, bass_root(sounding), last ? held : 0.4, until, v->bass + rise));
+    if (h->tier == HIT_LIGHT && c->pulse && !last) /* the groove's harmony goes on beneath */
         return LORIS_OK;
-    for (int i = 0; i < b->chord.count; i++) {
-        phrase_note voice = {.time = h->time,
-                             .duration = stab_seconds[h->tier],
-                             .until = b->end,
-                             .part = PART_HARMONY,
-                             .pitch = b->chord.voice[i],
-                             .velocity = 60 + 45 * h->strength};
-        TRY(composer_play(c, r, voice));
-    }
+    for (int i = 0; i < sounding->count; i++)
+        TRY(strike(c, r, h, PART_HARMONY, sounding->voice[i], held, until, v->chord + rise));
     return LORIS_OK;
 }
 
 loris_status accents_play(composer *c) {
-    static const lane backbeats[] = {LANE_SNARE, LANE_CLAP}, others[] = {LANE_TOM, LANE_CLAP};
+    static const lane backbeats[] = {LANE_SNARE, LANE_CLAP}, others[] = {LANE_SNARE, LANE_CLAP, LANE_TOM};
     random_state r = composer_random(c, CONCERN_HITS);
-    int strong = random_below(&r, 2);
-    lane second[] = {[HIT_LIGHT] = others[random_below(&r, strong == 1 ? 1 : 2)],
+    int strong = random_below(&r, 2), light = random_below(&r, 2);
+    lane second[] = {[HIT_LIGHT] = others[light + (light >= strong)],
                      [HIT_STRONG] = backbeats[strong],
                      [HIT_PEAK] = LANE_CRASH}; /* one drum a tier throughout a piece, so that it is heard as meant */
-    size_t at = 0;
     for (size_t i = 0; i < c->hit_count; i++) {
         const hit *h = &c->hits[i];
-        TRY(play_hit(c, &r, h, bar_at(c, h->time, &at), second[h->tier]));
+        bool last = h->time >= c->ending;
+        TRY(play_hit(c, &r, h, last ? LANE_CRASH : second[h->tier]));
         TRY(score_add_accent(c->out, (accent){h->time, h->strength}));
     }
     return LORIS_OK;

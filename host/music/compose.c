@@ -56,7 +56,7 @@ static double mean_energy(const rhythm *r) {
 /* The style whose tempo and energy lie nearest; chance decides between near ones. */
 static style choose_style(const composer *c, const compose_settings *s) {
     double bpm = s->bpm > 0 ? s->bpm : tempo_of_rhythm(c->rhythm);
-    if (s->bpm == COMPOSE_FREE || (bpm <= 0 && c->rhythm->event_count > 0))
+    if (s->bpm == COMPOSE_FREE || (bpm <= 0 && c->rhythm->event_count > 0 && s->follow > 0))
         return STYLE_FREE;
     random_state r = composer_random(c, CONCERN_STYLE);
     double energy = mean_energy(c->rhythm), best = HUGE_VAL;
@@ -152,6 +152,8 @@ static loris_status check_settings(const rhythm *r, const compose_settings *s) {
         !(s->bpm >= COMPOSE_BPM_LOW && s->bpm <= COMPOSE_BPM_HIGH))
         return fail(LORIS_ERROR_ARGUMENT, NULL, "composing: a tempo of %g BPM is not within %g..%g", s->bpm,
                     COMPOSE_BPM_LOW, COMPOSE_BPM_HIGH);
+    if (!(s->follow >= 0 && s->follow <= 1))
+        return fail(LORIS_ERROR_ARGUMENT, NULL, "composing: following events by %g is not within 0..1", s->follow);
     if (s->bpm > 0 && s->style == STYLE_FREE)
         return fail(LORIS_ERROR_ARGUMENT, "choose another style, or leave the tempo out",
                     "composing: the free style has no tempo, but %g BPM is asked for", s->bpm);
@@ -167,14 +169,14 @@ static loris_status write_parts(composer *c) {
 }
 
 compose_settings compose_defaults(void) {
-    return (compose_settings){.style = COMPOSE_STYLE_AUTO, .seed = 0, .bpm = COMPOSE_BPM_AUTO};
+    return (compose_settings){.style = COMPOSE_STYLE_AUTO, .seed = 0, .bpm = COMPOSE_BPM_AUTO, .follow = 1};
 }
 
 loris_status compose(score *out, const rhythm *r, const compose_settings *s) {
     *out = (score){0};
     TRY(check_settings(r, s));
     loris_status status;
-    composer c = {.out = out, .rhythm = r, .seed = s->seed, .seconds = r->duration};
+    composer c = {.out = out, .rhythm = r, .seed = s->seed, .seconds = r->duration, .follow = s->follow};
     out->style = s->style == COMPOSE_STYLE_AUTO ? choose_style(&c, s) : (style)s->style;
     c.profile = style_profile_of(out->style);
     random_state instruments = composer_random(&c, CONCERN_INSTRUMENTS);
@@ -183,11 +185,14 @@ loris_status compose(score *out, const rhythm *r, const compose_settings *s) {
     out->program[PART_LEAD] = composer_program(&instruments, c.profile->lead);
 
     tempo_choose(&c, s);
+    if (!c.pulse)
+        out->style = STYLE_FREE; /* what the network knows without a pulse; the instruments stay */
     TRY_GOTO(accents_gather(&c));
     tempo_place(&c);
     TRY_GOTO(accents_settle(&c));
     TRY_GOTO(sections_plan(&c));
-    harmony_plan(&c);
+    arrangement_plan(&c);
+    TRY_GOTO(harmony_plan(&c));
     out->seconds = c.seconds;
     out->bpm = c.pulse ? c.grid.bpm : 0;
     out->offset = c.pulse ? c.grid.offset : 0;
@@ -197,6 +202,7 @@ loris_status compose(score *out, const rhythm *r, const compose_settings *s) {
 done:
     free(c.hits);
     free(c.bars);
+    free(c.changes);
     if (status != LORIS_OK)
         score_free(out);
     return status;

@@ -4,14 +4,17 @@
 
 #include "music/composer.h"
 
-enum { SCALE_TONES = 7, PROGRESSIONS = 5, PROGRESSION_CHORDS = 4, ROOT_LOW = 40 };
-enum { VOICE_LOW = 50, VOICE_HIGH = 76, VOICE_CENTRE = 61 };
+enum { SCALE_TONES = 7, PROGRESSIONS = 8, PROGRESSION_CHORDS = 4, ROOT_LOW = 40 };
+enum { VOICE_LOW = 52, VOICE_HIGH = 79, VOICE_CENTRE = 64 };
+enum { TONIC = 0, DOMINANT = 4, SUBTONIC = 6 };
 
 static const int major_scale[SCALE_TONES] = {0, 2, 4, 5, 7, 9, 11}, minor_scale[SCALE_TONES] = {0, 2, 3, 5, 7, 8, 10};
 
 static const int progressions[2][PROGRESSIONS][PROGRESSION_CHORDS] = {
-    {{0, 4, 5, 3}, {0, 5, 3, 4}, {0, 3, 5, 4}, {1, 4, 0, 0}, {0, 3, 0, 4}},  /* major: I V vi IV, I vi IV V, ... */
-    {{0, 5, 2, 6}, {0, 3, 6, 2}, {0, 5, 3, 6}, {0, 6, 5, 6}, {0, 3, 0, 6}}}; /* minor: i VI III VII, ... */
+    {{0, 4, 5, 3}, {0, 5, 3, 4}, {0, 3, 5, 4}, {1, 4, 0, 0}, {0, 3, 0, 4}, {5, 3, 0, 4}, {0, 2, 3, 4}, {0, 5, 1, 4}},
+    {{0, 5, 2, 6}, {0, 3, 6, 2}, {0, 5, 3, 6}, {0, 6, 5, 6}, {0, 3, 0, 6}, {0, 2, 5, 6}, {5, 6, 0, 0}, {0, 6, 3, 5}}};
+/* major: I V vi IV, I vi IV V, I IV vi V, ii V I I, I IV I V, vi IV I V, I iii IV V, I vi ii V
+ * minor: i VI III VII, i iv VII III, i VI iv VII, i VII VI VII, i iv i VII, i III VI VII, VI VII i i, i VII iv VI */
 
 static int floor_div(int a, int b) {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
@@ -84,57 +87,112 @@ static void voice_chord(chord *to, const chord *before) {
     }
 }
 
-void harmony_plan(composer *c) {
+/* The progressions' form is A A B A over sections, with a half close before a new section and a full one at the end. */
+static int degree_of_bar(const composer *c, size_t i) {
+    const bar *b = &c->bars[i];
+    int close = c->key.minor ? SUBTONIC : DOMINANT;
+    bool before_ending = i + 1 < c->bar_count && c->ending < c->seconds && b->end <= c->ending + 0.1 &&
+                         c->bars[i + 1].end > c->ending + 0.1;
+    if (b->inside < 0 || before_ending || (b->last && c->pulse))
+        return close;
+    return c->key.progression[b->section % 4 == 2][b->inside % PROGRESSION_CHORDS];
+}
+
+static void add_change(composer *c, double time, int degree, bool again) {
+    change *last = c->change_count > 0 ? &c->changes[c->change_count - 1] : NULL;
+    if (last && (time <= last->time || (degree == last->chord.degree && !again)))
+        return;
+    change *to = &c->changes[c->change_count++];
+    *to = (change){.time = time, .chord = {.degree = degree, .count = c->key.sevenths ? 4 : 3}};
+    for (int k = 0; k < to->chord.count; k++)
+        to->chord.tone[k] = harmony_pitch(&c->key, degree + 2 * k) % 12;
+    voice_chord(&to->chord, last ? &last->chord : NULL);
+}
+
+/* Chords change with the bars; a peak within a bar brings the next bar's chord early, and the ending brings the tonic.
+ */
+loris_status harmony_plan(composer *c) {
+    static const double SOON = 0.25; /* seconds from a change to the next */
     random_state r = composer_random(c, CONCERN_HARMONY);
     choose_key(c, &r);
-    for (size_t i = 0; i < c->bar_count; i++) {
-        bar *b = &c->bars[i];
-        const int *progression = c->key.progression[b->section / 2 % 2];
-        chord *to = &b->chord;
-        to->degree = progression[b->inside < 0 ? PROGRESSION_CHORDS - 1 : b->inside % PROGRESSION_CHORDS];
-        to->count = c->key.sevenths ? 4 : 3;
-        for (int k = 0; k < to->count; k++)
-            to->tone[k] = harmony_pitch(&c->key, to->degree + 2 * k) % 12;
-        voice_chord(to, i > 0 ? &c->bars[i - 1].chord : NULL);
+    c->changes = calloc(c->bar_count + c->hit_count + 1, sizeof *c->changes);
+    if (!c->changes)
+        return fail_memory("the chords");
+    size_t k = 0;
+    for (size_t i = 0; i < c->bar_count && (i == 0 || c->bars[i].start < c->ending); i++) {
+        const bar *b = &c->bars[i];
+        add_change(c, b->start, degree_of_bar(c, i), false);
+        for (; k < c->hit_count && c->hits[k].time < b->end - SOON && c->hits[k].time < c->ending - SOON; k++)
+            if (c->hits[k].tier == HIT_PEAK && c->hits[k].time > b->start + SOON && i + 1 < c->bar_count)
+                add_change(c, c->hits[k].time, degree_of_bar(c, i + 1), false);
     }
+    if (c->ending < c->seconds)
+        add_change(c, c->ending, TONIC, true);
+    return LORIS_OK;
+}
+
+const change *harmony_at(const composer *c, double time) {
+    size_t low = 0, high = c->change_count; /* the first change after `time` */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->changes[middle].time <= time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &c->changes[low > 0 ? low - 1 : 0];
+}
+
+double harmony_until(const composer *c, const change *at) {
+    return at + 1 < c->changes + c->change_count ? at[1].time : c->seconds;
 }
 
 static bool is_guitar(int program) {
     return program >= 24 && program <= 26;
 }
 
-static loris_status play_chord(composer *c, random_state *r, const bar *b, double time, double duration,
-                               double velocity) {
-    double strum = is_guitar(c->out->program[PART_HARMONY]) ? 0.012 : 0;
-    for (int i = 0; i < b->chord.count; i++)
+static loris_status play_chord(composer *c, random_state *r, double time, double duration, double velocity) {
+    double strum = is_guitar(c->out->program[PART_HARMONY]) ? 0.012 : 0, bent = time;
+    accents_bend(c, &bent); /* a stroke moves onto a hit, and takes the chord that begins there */
+    const change *at = harmony_at(c, bent);
+    for (int i = 0; i < at->chord.count; i++)
         TRY(composer_play(c, r,
                           (phrase_note){.time = time + strum * i,
                                         .duration = duration,
-                                        .until = b->end,
+                                        .until = harmony_until(c, at),
                                         .part = PART_HARMONY,
-                                        .pitch = b->chord.voice[i],
-                                        .velocity = velocity * b->loudness,
+                                        .pitch = at->chord.voice[i],
+                                        .velocity = velocity,
                                         .loose = 0.004}));
     return LORIS_OK;
 }
 
-loris_status harmony_play(composer *c) {
-    static const double HELD_VELOCITY = 60, GATE = 0.8;
-    random_state r = composer_random(c, CONCERN_COMPING);
-    if (!c->pulse) {
-        for (size_t i = 0; i < c->bar_count; i++)
-            TRY(play_chord(c, &r, &c->bars[i], c->bars[i].start, c->bars[i].end - c->bars[i].start, HELD_VELOCITY));
-        return LORIS_OK;
-    }
-    pattern rhythm_of_bar = composer_pattern(&r, c->profile->comping);
-    int strokes = 0;
-    for (int k = 0; k < SIXTEENTHS_PER_BAR; k++)
-        strokes += rhythm_of_bar[k] == 'x';
-    double duration = GATE * grid_bar_seconds(&c->grid) / (strokes > 0 ? strokes : 1);
-    for (size_t i = 0; i < c->bar_count; i++)
-        for (int k = 0; k < SIXTEENTHS_PER_BAR; k++)
-            if (rhythm_of_bar[k] == 'x')
-                TRY(play_chord(c, &r, &c->bars[i], grid_time(&c->grid, c->bars[i].index, k), duration,
-                               c->profile->harmony_velocity));
+/* Each chord once, held until the next. */
+static loris_status play_held(composer *c, random_state *r, size_t from, double velocity) {
+    for (size_t i = from; i < c->change_count; i++)
+        TRY(play_chord(c, r, c->changes[i].time, harmony_until(c, &c->changes[i]) - c->changes[i].time, velocity));
     return LORIS_OK;
+}
+
+loris_status harmony_play(composer *c) {
+    static const double HELD_VELOCITY = 68;
+    random_state r = composer_random(c, CONCERN_COMPING);
+    if (!c->pulse)
+        return play_held(c, &r, 0, HELD_VELOCITY);
+    const pattern strokes[2] = {composer_pattern(&r, c->profile->comping), composer_pattern(&r, c->profile->comping)};
+    for (size_t i = 0; i < c->bar_count; i++) {
+        const bar *b = &c->bars[i];
+        pattern of_bar = strokes[b->section & 1];
+        for (int k = 0; k < SIXTEENTHS_PER_BAR; k++) {
+            double time = grid_time(&c->grid, b->index, k), end;
+            int next = k + 1;
+            while (next < SIXTEENTHS_PER_BAR && of_bar[next] != 'x')
+                next++;
+            end = grid_time(&c->grid, b->index, next);
+            if (of_bar[k] == 'x' && time < c->ending - 0.05)
+                TRY(play_chord(c, &r, time, c->profile->comping_gate * (end - time),
+                               c->profile->harmony_velocity * b->loudness));
+        }
+    }
+    return c->ending < c->seconds ? play_held(c, &r, c->change_count - 1, HELD_VELOCITY) : LORIS_OK;
 }

@@ -4,8 +4,8 @@
 
 #include "music/composer.h"
 
-static const double SPAN = 4, SPAN_LOW = 3, SPAN_HIGH = 5.5; /* seconds under one chord without a pulse */
-static const double SPAN_LAST = 1.5;                         /* less than this at the end joins the span before */
+static const double SPAN = 3.8, SPAN_LOW = 2.5, SPAN_HIGH = 4; /* seconds under one chord without a pulse */
+static const double SPAN_LAST = 1.5;                           /* less than this at the end joins the span before */
 
 enum { SECTION_BARS = 8, SHORT_SECTION_BARS = 4, SHORT_CLIP_BARS = 16, SECTION_SPANS = 4, SECTION_STRETCH = 2 };
 
@@ -34,7 +34,7 @@ static loris_status bars_of_grid(composer *c) {
     return LORIS_OK;
 }
 
-/* Chords of a pulseless clip change on its strongest hits, every three to five seconds. */
+/* Chords of a pulseless clip change on its strongest hits, every two and a half to four seconds. */
 static loris_status bars_of_spans(composer *c) {
     c->bars = calloc((size_t)(c->seconds / SPAN_LOW) + 1, sizeof *c->bars);
     if (!c->bars)
@@ -82,8 +82,8 @@ static size_t section_length(const composer *c, size_t first, size_t usual) {
     size_t left = c->bar_count - first, best = usual;
     double nearest = HUGE_VAL;
     for (int k = 0; k <= 2 * SECTION_STRETCH; k++) {
-        int change = k % 2 ? (k + 1) / 2 : -k / 2; /* 0, 1, -1, 2, -2: of equal ones the usual length wins */
-        size_t length = (size_t)((int)usual + change);
+        int shift = k % 2 ? (k + 1) / 2 : -k / 2; /* 0, 1, -1, 2, -2: of equal ones the usual length wins */
+        size_t length = (size_t)((int)usual + shift);
         if (length >= left)
             continue;
         const bar *b = &c->bars[first + length];
@@ -174,6 +174,7 @@ static void energy_by_chance(composer *c) {
 /* Bars take their section's energy; loudness still follows the bar's own. Without a pulse all stays near the middle,
  * which is what the network knows of such music. */
 static loris_status share_energy(composer *c) {
+    static const double QUIETEST = 0.75;
     for (size_t first = 0, end; first < c->bar_count; first = end) {
         double sum = 0;
         for (end = first; end < c->bar_count && c->bars[end].section == c->bars[first].section; end++)
@@ -182,7 +183,7 @@ static loris_status share_energy(composer *c) {
         if (!c->pulse)
             energy = 0.5 + 0.4 * (energy - 0.5);
         for (size_t i = first; i < end; i++) {
-            c->bars[i].loudness = 0.65 + 0.35 * (0.7 * energy + 0.3 * c->bars[i].energy);
+            c->bars[i].loudness = QUIETEST + (1 - QUIETEST) * (0.7 * energy + 0.3 * c->bars[i].energy);
             c->bars[i].energy = energy;
         }
         TRY(score_add_section(c->out, (section){first == 0 ? 0 : c->bars[first].start, energy}));

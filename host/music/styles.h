@@ -16,9 +16,10 @@ typedef struct style_profile {
 
     int bass[PROGRAM_CHOICES], harmony[PROGRAM_CHOICES], lead[PROGRAM_CHOICES]; /* General MIDI programs, ended by -1 */
     pattern kick[PATTERN_CHOICES], snare[PATTERN_CHOICES], hat[PATTERN_CHOICES]; /* alternatives, ended by NULL */
+    pattern ghost[PATTERN_CHOICES]; /* soft snare strokes between */
     pattern bass_line[PATTERN_CHOICES], comping[PATTERN_CHOICES];
     lane hat_lane;
-    double harmony_velocity;
+    double harmony_velocity, comping_gate; /* share of the time to the next stroke that a chord sounds */
 
     double minor, sevenths, swing, clap; /* probability: minor key, seventh chords, swung, clap instead of snare */
     bool drums_always;                   /* even in the quietest sections */

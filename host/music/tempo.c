@@ -47,16 +47,55 @@ double tempo_of_rhythm(const rhythm *r) {
     return fit_beats(r, &first, &period) ? 60 / period : r->bpm;
 }
 
+/* One of 1/16, 1/8 .. 8, 16, within 1 %. */
+static bool is_folded(double ratio) {
+    double octaves = log2(ratio);
+    return fabs(octaves) < 4.01 && fabs(octaves - round(octaves)) < 0.014;
+}
+
+/* How well the events gather at one place of a period, 0..1. */
+static double gathering(const rhythm *r, double period) {
+    double x = 0, y = 0, all = 0;
+    for (size_t i = 0; i < r->event_count; i++) {
+        double time = r->events[i].time, weight = fmin(fmax((double)r->events[i].strength, 0), 1);
+        if (!(time >= 0 && time <= r->duration))
+            continue;
+        x += weight * cos(TWO_PI * time / period);
+        y += weight * sin(TWO_PI * time / period);
+        all += weight;
+    }
+    return all > 0 ? hypot(x, y) / all : 0;
+}
+
+/* For events without a tempo: the tempo of a range whose eighths and sixteenths meet most of them. */
+static double fitting_bpm(const rhythm *r, double low, double high) {
+    static const double STEP = 0.25;
+    double best = -1, chosen = low;
+    for (double bpm = low; bpm <= high; bpm += STEP) {
+        double fit = gathering(r, 30 / bpm) + 0.5 * gathering(r, 15 / bpm);
+        if (fit > best) {
+            best = fit;
+            chosen = bpm;
+        }
+    }
+    return chosen;
+}
+
 void tempo_choose(composer *c, const compose_settings *s) {
     random_state r = composer_random(c, CONCERN_TEMPO);
     const style_profile *p = c->profile;
     double heard = tempo_of_rhythm(c->rhythm), drawn = random_range(&r, p->bpm_low, p->bpm_high);
-    if (s->bpm != COMPOSE_BPM_AUTO)
+    if (s->bpm != COMPOSE_BPM_AUTO) {
         c->grid.bpm = s->bpm;
-    else if (heard > 0)
+        c->tempo_set = !(heard > 0 && is_folded(s->bpm / heard));
+    } else if (heard > 0) {
         c->grid.bpm = style_fold_bpm(p, heard);
-    else
-        c->grid.bpm = c->rhythm->event_count > 0 ? 0 : drawn;
+    } else if (c->rhythm->event_count == 0 || c->follow == 0) {
+        c->grid.bpm = drawn;
+    } else if (s->style != COMPOSE_STYLE_AUTO && p->bpm_low > 0) {
+        c->grid.bpm = fitting_bpm(c->rhythm, p->bpm_low, p->bpm_high);
+        c->tempo_own = true;
+    }
     c->pulse = c->grid.bpm > 0 && p->bpm_low > 0;
     c->grid.swing = random_uniform(&r) < p->swing ? random_range(&r, 0.56, 0.66) : 0.5;
 }
@@ -80,12 +119,6 @@ static void vote(double *votes, int count, double first, double slot, double tim
         return;
     int k = (int)fmod(nearest, count);
     votes[k < 0 ? k + count : k] += weight;
-}
-
-/* One of 1/16, 1/8 .. 8, 16, within 1 %. */
-static bool is_folded(double ratio) {
-    double octaves = log2(ratio);
-    return fabs(octaves) < 4.01 && fabs(octaves - round(octaves)) < 0.014;
 }
 
 /* Beats give the phase; downbeats, then cuts and hits, vote on which of them begins the bar. Where the grid is slower

@@ -164,6 +164,7 @@ typedef struct loris_settings {
     double guidance;        /* classifier-free guidance scale, 1 = none; negative = the model's own */
     const char *style;      /* "auto", "house", "hiphop", "pop", "funk", "rock", "jazz", "latin", "ambient", "orchestral", "free" */
     double bpm;             /* LORIS_BPM_AUTO, LORIS_BPM_FREE, or 30..300 */
+    double follow;          /* 0..1, how strictly the picture's events rule the music; 1 = each is heard, 0 = none */
     bool score;             /* false: the network follows the rhythm alone, without the composed score */
     double keep_audio;      /* gain (0..4) at which the original sound is mixed in; 0 = not */
     bool duck;              /* lower the music under speech of the original */
