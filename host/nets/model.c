@@ -170,11 +170,22 @@ void model_close(model *m) {
     arena_free(m->memory);
 }
 
+/* In pieces, so that a file of gigabytes is never in memory as a whole. */
 void model_hash(const model *m, char hex[65]) {
+    static const size_t piece = (size_t)16 << 20;
     file_map map;
     hex[0] = 0;
     if (file_map_open(&map, m->path) != LORIS_OK)
         return;
-    sha256_hex(map.data, map.size, hex);
+    sha256 s;
+    uint8_t digest[32];
+    sha256_begin(&s);
+    for (size_t done = 0; done < map.size; done += piece) {
+        sha256_update(&s, map.data + done, map.size - done < piece ? map.size - done : piece);
+        file_map_release(&map);
+    }
+    sha256_end(&s, digest);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     file_map_close(&map);
 }

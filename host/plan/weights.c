@@ -25,6 +25,8 @@ struct weights {
     item **items; /* sorted by name */
     size_t count, capacity;
     size_t device_bytes;
+    const safetensors *file; /* NULL where there is none */
+    size_t read_bytes;       /* of the file, since its memory was last given back */
     weight_generator *generate;
 };
 
@@ -85,6 +87,7 @@ static loris_status insert(weights *w, item *it) {
 loris_status weights_new(weights **out, compute *c, const safetensors *file, const char *prefix) {
     weights *w = NULL;
     TRY(weights_new_empty(&w, c));
+    w->file = file;
     size_t skip = strlen(prefix);
     for (size_t i = 0; i < safetensors_count(file); i++) {
         const safetensor *t = safetensors_at(file, i);
@@ -174,6 +177,18 @@ loris_status weights_values(const weight_entry *e, float **values) {
     return LORIS_OK;
 }
 
+/* What was read of a mapped file is not needed again once it is packed. */
+static void give_back(weights *w, const weight_entry *e) {
+    static const size_t limit = (size_t)64 << 20;
+    if (!w->file)
+        return;
+    w->read_bytes += e->source->bytes;
+    if (w->read_bytes >= limit) {
+        safetensors_release(w->file);
+        w->read_bytes = 0;
+    }
+}
+
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
                             const void *layout, size_t count, cl_mem *out) {
     item *it = (item *)e;
@@ -204,6 +219,7 @@ loris_status weights_device(const weights *w, const weight_entry *e, const char 
         status = buffer_new(w->compute, &buffer, count * sizeof(float), pack ? laid_out : values, e->name);
     free(values);
     free(laid_out);
+    give_back(mutable, e);
     if (status != LORIS_OK)
         return status;
     *p = (packed){.next = it->copies, .key = key_copy, .buffer = buffer};
