@@ -10,7 +10,7 @@
 #include "scratch.h"
 #include "spawned.h"
 
-static const char *const commands[] = {"run", "convert", "info", "devices", "verify", "version", "help"};
+static const char *const commands[] = {"run", "rhythm", "infer", "convert", "info", "devices", "verify", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -424,6 +424,13 @@ static void test_convert_and_info(void **state) {
     assert_contains(s.out, "bf16  cond_diffusion.unet.to_mapping.0.weight [32, 32]");
     assert_contains(s.out, "f32   cond_diffusion.unet.to_mapping.0.bias [32]");
     spawn_free(&s);
+    run_line(&s, "info --plan " LORIS_MODELS "/base", NULL);
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "1024 rows of 176 channels in a window");
+    assert_contains(s.out, "\nguided network: "); /* memory, nodes, GFLOP; then a line a node */
+    assert_contains(s.out, "to_in.module_list.0.block.block1.project");
+    spawn_free(&s);
+
     run_line(&s, "info --json " CHECKPOINTS "genre.pt", NULL);
     assert_int_equal(s.status, 0);
     assert_ok(json_parse(&root, memory, s.out, strlen(s.out), "info"));

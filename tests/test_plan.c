@@ -216,6 +216,27 @@ static void allocation_limits_are_kept(void **state) {
     free(values);
 }
 
+/* A draft tells what a plan will cost, and makes nothing. */
+static void drafts_tell_the_same(void **state) {
+    (void)state;
+    plan *made[2];
+    for (int draft = 0; draft < 2; draft++) {
+        net *n = new_net(NULL, 1);
+        tensor x = step_input(n, "x");
+        net_output(n, "y", add(n, scale(n, scale(n, x, 2), 3), x));
+        assert_ok(draft ? plan_draft(&made[draft], n) : plan_build(&made[draft], n));
+    }
+    assert_int_equal(plan_memory(made[1]), plan_memory(made[0]));
+    assert_true(plan_flop(made[1], PHASE_STEP) == plan_flop(made[0], PHASE_STEP));
+    assert_int_equal(plan_nodes(made[1], PHASE_STEP), plan_nodes(made[0], PHASE_STEP));
+    assert_int_equal(plan_launches(made[1], PHASE_STEP), 0);
+    cl_mem buffer;
+    size_t bytes;
+    assert_int_equal(plan_buffer(made[1], "x", &buffer, &bytes), LORIS_ERROR_INTERNAL);
+    plan_free(made[0]);
+    plan_free(made[1]);
+}
+
 static void long_launches_are_cut_without_changing_results(void **state) {
     (void)state;
     enum { ROWS = 4099 };
@@ -323,6 +344,7 @@ int main(void) {
         cmocka_unit_test(parameters_change_between_replays),
         cmocka_unit_test(bound_buffers_are_used_and_checked),
         cmocka_unit_test(allocation_limits_are_kept),
+        cmocka_unit_test(drafts_tell_the_same),
         cmocka_unit_test(long_launches_are_cut_without_changing_results),
         cmocka_unit_test(a_cancelled_run_stops_and_the_plan_stays_usable),
         cmocka_unit_test(wrong_weights_are_named),

@@ -5,8 +5,9 @@
 #include "cli.h"
 
 typedef struct info_arguments {
+    loris_engine_settings engine;
     const char *config;
-    bool tensors, json, quiet, verbose;
+    bool tensors, plan, json, quiet, verbose;
 } info_arguments;
 
 static int run(int argc, char **argv);
@@ -15,6 +16,13 @@ static const option options[] = {{.kind = OPTION_FLAG,
                                   .name = "tensors",
                                   .field = offsetof(info_arguments, tensors),
                                   .help = "list every tensor with its type and shape"},
+                                 {.kind = OPTION_FLAG,
+                                  .name = "plan",
+                                  .field = offsetof(info_arguments, plan),
+                                  .help = "print what a device would compute",
+                                  .detail = "memory and FLOP of an evaluation, and every node"},
+                                 OPTION_DEVICE(info_arguments),
+                                 OPTION_BACKEND(info_arguments),
                                  {.kind = OPTION_FILE,
                                   .name = "config",
                                   .argument = "FILE",
@@ -77,29 +85,50 @@ static void print_tensors(const loris_model_info *info) {
     }
 }
 
+/* Networks that `convert` has not made models of have no settings to plan with: the library says so. */
+static int print_plan(const info_arguments *a, const char *path) {
+    loris_engine *engine = NULL;
+    char *plan = NULL;
+    loris_status status = loris_engine_open(&engine, &a->engine);
+    if (status == LORIS_OK)
+        status = loris_model_plan(engine, path, &plan);
+    loris_engine_close(engine);
+    if (status != LORIS_OK)
+        return complain_library(status);
+    fputs(plan, stdout);
+    loris_free(plan);
+    return EXIT_DONE;
+}
+
+static int print_model(const info_arguments *a, const char *path) {
+    loris_model_info info;
+    loris_status status = loris_model_describe(path, a->config, &info);
+    if (status != LORIS_OK)
+        return complain_library(status);
+    if (a->json) {
+        fputs(info.json, stdout);
+    } else {
+        print_summary(&info);
+        puts(info.config);
+        if (a->tensors)
+            print_tensors(&info);
+    }
+    loris_model_info_free(&info);
+    return a->plan && !a->json ? print_plan(a, path) : EXIT_DONE;
+}
+
 static int run(int argc, char **argv) {
     info_arguments arguments = {0};
     const char *name;
     int exit_status;
+    loris_engine_defaults(&arguments.engine);
     if (!parse_options(&command_info, argc, argv, &arguments, &name, &exit_status))
         return exit_status;
     char *path = find_model(name, false);
     if (!path)
         return EXIT_INPUT;
     show_messages(arguments.quiet, arguments.verbose);
-    loris_model_info info;
-    loris_status status = loris_model_describe(path, arguments.config, &info);
+    exit_status = print_model(&arguments, path);
     free(path);
-    if (status != LORIS_OK)
-        return complain_library(status);
-    if (arguments.json) {
-        fputs(info.json, stdout);
-    } else {
-        print_summary(&info);
-        puts(info.config);
-        if (arguments.tensors)
-            print_tensors(&info);
-    }
-    loris_model_info_free(&info);
-    return EXIT_DONE;
+    return finish_output(exit_status);
 }

@@ -285,15 +285,23 @@ static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
     return status;
 }
 
-/* The totals and each node, a message a line. */
-static void log_plan(const plan *p, const char *name) {
+static void describe_plan(const plan *p, bool guided, text *out) {
+    text_printf(out, "%s: %.1f MB on the device for activations, %d nodes and %.2f GFLOP an evaluation\n",
+                guided ? "guided network" : "network", (double)plan_memory(p) * 1e-6, plan_nodes(p, PHASE_STEP),
+                plan_flop(p, PHASE_STEP) * 1e-9);
+    plan_describe(p, out);
+}
+
+/* The totals, and each node for those who want to know all, a message a line. */
+static void log_plan(const plan *p, bool guided) {
     text lines = {0};
-    log_message(LORIS_LOG_INFO, "%s: %.1f MB on the device for activations, %d launches and %.2f GFLOP an evaluation",
-                name, (double)plan_memory(p) * 1e-6, plan_launches(p, PHASE_STEP), plan_flop(p, PHASE_STEP) * 1e-9);
-    plan_describe(p, &lines);
-    for (char *rest = lines.data, *line; !text_failed(&lines) && (line = strsep(&rest, "\n")) != NULL;)
+    loris_level level = LORIS_LOG_INFO;
+    describe_plan(p, guided, &lines);
+    for (char *rest = lines.data, *line; !text_failed(&lines) && (line = strsep(&rest, "\n")) != NULL;) {
         if (*line)
-            log_message(LORIS_LOG_DEBUG, "%s", line);
+            log_message(level, "%s", line);
+        level = LORIS_LOG_DEBUG;
+    }
     text_free(&lines);
 }
 
@@ -304,7 +312,7 @@ static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     r->report.memory += plan_memory(e->plan);
     r->report.flop += plan_flop(e->plan, PHASE_STEP) * e->evaluations * r->windows.count;
     r->report.launches_per_evaluation = plan_launches(e->plan, PHASE_STEP);
-    log_plan(e->plan, guided ? "guided network" : "network");
+    log_plan(e->plan, guided);
     return fill_denoiser(r, e, guided);
 }
 
@@ -476,7 +484,8 @@ static loris_status list_evaluations(sampler *r) {
     return LORIS_OK;
 }
 
-static loris_status prepare(sampler *r) {
+/* The windows and the evaluations: all that is known before anything is made. */
+static loris_status outline(sampler *r) {
     const sampling_settings *s = &r->settings;
     int grid = unet_hop(r->unet, r->unet->levels), rows = r->request.rows;
     int length = s->window ? s->window : (rows + grid - 1) / grid * grid;
@@ -490,10 +499,14 @@ static loris_status prepare(sampler *r) {
     r->token_count = r->request.conditioning->token_count;
     r->peak_count = r->request.conditioning->peak_count;
     r->elements = (size_t)r->clips * (size_t)r->windows.total * (size_t)r->unet->in_channels;
+    return list_evaluations(r);
+}
+
+static loris_status prepare(sampler *r) {
+    TRY(outline(r));
     r->host = calloc(r->elements, sizeof *r->host);
     if (!r->host)
         return fail_memory("a sampler");
-    TRY(list_evaluations(r));
     TRY(make_buffers(r, r->guided.evaluations > 0));
     TRY(build_denoiser(r, &r->plain, false));
     TRY(build_denoiser(r, &r->guided, true));
@@ -532,15 +545,22 @@ static void drain(const sampler *r) {
     error_put(&record);
 }
 
-loris_status sampler_new(sampler **out, const sampling_request *request) {
+static sampler *blank_sampler(const sampling_request *request) {
     sampler *r = calloc(1, sizeof *r);
     if (!r)
-        return fail_memory("a sampler");
+        return NULL;
     r->request = *request;
     r->compute = request->compute;
     r->unet = request->unet;
     r->settings = *request->settings;
     r->clips = request->clips > 1 ? request->clips : 1;
+    return r;
+}
+
+loris_status sampler_new(sampler **out, const sampling_request *request) {
+    sampler *r = blank_sampler(request);
+    if (!r)
+        return fail_memory("a sampler");
     loris_status status = prepare(r);
     if (status != LORIS_OK) {
         drain(r);
@@ -549,6 +569,25 @@ loris_status sampler_new(sampler **out, const sampling_request *request) {
     }
     *out = r;
     return LORIS_OK;
+}
+
+loris_status sampler_outline(const sampling_request *request, text *out) {
+    sampler *r = blank_sampler(request);
+    if (!r)
+        return fail_memory("a sampler");
+    loris_status status = outline(r);
+    for (int guided = 0; status == LORIS_OK && guided < 2; guided++) {
+        denoiser *e = guided ? &r->guided : &r->plain;
+        plan *p = NULL;
+        if (!e->evaluations)
+            continue;
+        status = plan_draft(&p, record_denoiser(r, e, guided + 1));
+        if (status == LORIS_OK)
+            describe_plan(p, guided, out);
+        plan_free(p);
+    }
+    sampler_free(r);
+    return status == LORIS_OK && text_failed(out) ? fail_memory("a plan's description") : status;
 }
 
 sampling_request *sampler_request(sampler *r) {

@@ -2,6 +2,7 @@
 #ifndef LORIS_DIFFUSION_SAMPLE_H
 #define LORIS_DIFFUSION_SAMPLE_H
 
+#include "core/text.h"
 #include "diffusion/schedule.h"
 #include "nets/unet.h"
 
@@ -83,5 +84,9 @@ loris_status sampler_new(sampler **out, const sampling_request *request);
 sampling_request *sampler_request(sampler *s);
 loris_status sampler_run(sampler *s, float *out, sampling_report *report);
 void sampler_free(sampler *s); /* NULL is allowed */
+
+/* What a sampler of this request would compute, without making it: for each of its networks the totals and a line a node. The
+ * conditioning is asked for its counts alone. */
+loris_status sampler_outline(const sampling_request *request, text *out);
 
 #endif

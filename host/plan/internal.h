@@ -128,6 +128,7 @@ struct plan {
     phase last_phase; /* the last that has launches: after its first run every kernel has been launched ... */
     bool stored;      /* ... and the program is stored in the cache */
     size_t memory_bytes;
+    bool draft; /* nothing is made on the device */
 };
 
 static inline tensor_info *tensor_of(const net *n, tensor t) {

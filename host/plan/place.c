@@ -91,9 +91,12 @@ static loris_status assign_offsets(plan *p, request *requests, int count) {
 
 static loris_status make_buffers(plan *p, request *requests, int count) {
     for (int s = 0; s < p->slab_count; s++) {
-        TRY(buffer_new(p->compute, &p->slabs[s], p->slab_bytes[s], NULL, p->net->name));
         p->memory_bytes += p->slab_bytes[s];
+        if (!p->draft)
+            TRY(buffer_new(p->compute, &p->slabs[s], p->slab_bytes[s], NULL, p->net->name));
     }
+    if (p->draft)
+        return LORIS_OK;
     for (int i = 0; i < count; i++) {
         request *r = &requests[i];
         cl_buffer_region region = {r->offset, r->bytes};
@@ -120,8 +123,9 @@ static loris_status make_named_buffers(plan *p) {
                 return fail(LORIS_ERROR_INTERNAL, NULL, "%s: %s is bound to %zu bytes and needs %zu", n->name, t->name, have, bytes);
             t->buffer = t->bound;
         } else {
-            TRY(buffer_new(p->compute, &t->buffer, bytes, NULL, t->name));
             p->memory_bytes += bytes;
+            if (!p->draft)
+                TRY(buffer_new(p->compute, &t->buffer, bytes, NULL, t->name));
         }
     }
     return LORIS_OK;

@@ -28,6 +28,8 @@ static loris_status build(plan *p) {
         if (p->order[k]->operation->prepare)
             TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
     TRY(place_tensors(p));
+    if (p->draft)
+        return LORIS_OK;
     TRY(lower_nodes(p));
     for (int which = 0; which < PHASE_COUNT; which++)
         if (p->launches[which])
@@ -35,7 +37,7 @@ static loris_status build(plan *p) {
     return plan_run(p, PHASE_LOAD, 0);
 }
 
-loris_status plan_build(plan **out, net *n) {
+static loris_status make_plan(plan **out, net *n, bool draft) {
     if (!n)
         return fail_memory("a network");
     arena *memory = arena_new();
@@ -48,6 +50,7 @@ loris_status plan_build(plan **out, net *n) {
     p->memory = memory;
     p->compute = n->compute;
     p->net = n;
+    p->draft = draft;
     for (int which = 0; which < PHASE_COUNT; which++)
         p->tail[which] = &p->launches[which];
     loris_status status = build(p);
@@ -57,6 +60,14 @@ loris_status plan_build(plan **out, net *n) {
     }
     *out = p;
     return LORIS_OK;
+}
+
+loris_status plan_build(plan **out, net *n) {
+    return make_plan(out, n, false);
+}
+
+loris_status plan_draft(plan **out, net *n) {
+    return make_plan(out, n, true);
 }
 
 void plan_free(plan *p) {
@@ -194,6 +205,13 @@ double plan_flop(const plan *p, phase which) {
         if (p->order[k]->phase == which)
             sum += p->order[k]->flop;
     return sum;
+}
+
+int plan_nodes(const plan *p, phase which) {
+    int count = 0;
+    for (int k = 0; k < p->order_count; k++)
+        count += p->order[k]->phase == which;
+    return count;
 }
 
 int plan_launches(const plan *p, phase which) {

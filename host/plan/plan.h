@@ -17,6 +17,9 @@ typedef struct plan plan;
 
 /* Consumes `n` in every case. */
 loris_status plan_build(plan **out, net *n);
+
+/* The same without memory, kernels or weights on the device: for plan_memory(), plan_flop() and plan_describe() alone. */
+loris_status plan_draft(plan **out, net *n);
 void plan_free(plan *p);
 
 /* Inputs and states by name; sizes must match exactly. */
@@ -35,7 +38,8 @@ loris_status plan_run(plan *p, phase which, int evaluation);
 /* Facts known before the first run. */
 size_t plan_memory(const plan *p);         /* device bytes for activations, scratch and persistent tensors, without weights */
 double plan_flop(const plan *p, phase which);
-int plan_launches(const plan *p, phase which);
+int plan_nodes(const plan *p, phase which);
+int plan_launches(const plan *p, phase which); /* 0 in a draft */
 void plan_describe(const plan *p, text *out); /* one line per node: phase, name, operation, variant, shape, GFLOP */
 
 /* For tests: fills the activation memory with NaN. */

@@ -249,6 +249,10 @@ typedef struct loris_model_info {
 LORIS_API loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info);
 LORIS_API void loris_model_info_free(loris_model_info *info); /* what loris_model_describe() allocated */
 
+/* What the engine's device would compute for a model in one window, without computing it: memory, nodes and FLOP of an
+ * evaluation, then a line a node: phase, operation, variant, shape, GFLOP, MB moved, name. Free *plan with loris_free(). */
+LORIS_API loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan);
+
 /* ---- LORIS models --------------------------------------------------------------------------------------------------------- */
 
 /* A clip that a LORIS model makes sound for. */

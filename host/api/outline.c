@@ -1,0 +1,43 @@
+/* What a model computes, before anything is computed. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "api/engine.h"
+#include "diffusion/bands.h"
+#include "diffusion/presets.h"
+#include "nets/model.h"
+
+/* A model without sampling settings of its own is planned as LORIS is sampled: with its guidance where it has tokens. */
+static loris_status outline_model(compute *c, const model *m, const weights *w, text *out) {
+    const unet_config *u = &m->unet;
+    sampling_settings settings = preset_sampling(&presets[0], m->sigma_data);
+    int hop = unet_hop(u, u->levels), rows = ((1 << presets[0].log2_samples) + hop - 1) / hop * hop;
+    if (m->has_bands) {
+        TRY(bands_sampling(m, &settings));
+        rows = settings.window;
+    } else if (!u->embedding_features)
+        settings.guidance = 1;
+    const clip_conditioning counts = {.rows = rows, .token_count = u->embedding_max_length,
+                                            .peak_count = u->rhythm_max_length - 2}; /* two poses make a movement, two of those its change */
+    const sampling_request request = {.compute = c, .weights = w, .unet = u, .settings = &settings, .rows = rows,
+                                      .conditioning = &counts};
+    text_printf(out, "%d rows of %d channels in a window\n", rows, u->in_channels);
+    return sampler_outline(&request, out);
+}
+
+loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan_text) {
+    model *m = NULL;
+    weights *w = NULL;
+    text out = {0};
+    loris_status status;
+    TRY_GOTO(model_open(&m, path));
+    TRY_GOTO(weights_new(&w, engine->compute, m->file, m->prefix));
+    TRY_GOTO(outline_model(engine->compute, m, w, &out));
+    *plan_text = out.data;
+    out.data = NULL;
+done:
+    text_free(&out);
+    weights_free(w);
+    model_close(m);
+    return status;
+}
