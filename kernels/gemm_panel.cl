@@ -17,7 +17,7 @@
  * last_columns. The residual lies like Y; its block for b = eval * batches + batch is eval * residual_eval_step +
  * batch * residual_batch_step (steps of 0 broadcast). Without has_bias and has_residual those buffers are not read.
  *
- * Macros: VEC (4, 8, 16), VECTORS, ROWS, ACTIVATION. Global size: (rows / ROWS, columns / PANEL, batch), rounded up;
+ * Macros: VEC (4, 8, 16), VECTORS, ROWS, ACTIVATION, STORAGE (of the weights). Global size: (rows / ROWS, columns / PANEL, batch), rounded up;
  * local size 1.
  */
 
@@ -42,7 +42,7 @@ static void NAME(finish)(const FLOATS *sum, global const FLOATS *bias, global co
 }
 
 KERNEL(gemm_panel)
-(global const float *restrict x, global const FLOATS *restrict w, global const FLOATS *restrict bias,
+(global const float *restrict x, global const STORED *restrict w, global const FLOATS *restrict bias,
  global const float *restrict residual, global float *restrict y, int rows, int columns, int depth, int row_step,
  int row_start, int extent, int pitch, int offset, int last_columns, int y_extent, int batches, int residual_eval_step,
  int residual_batch_step, int has_bias, int has_residual) {
@@ -50,7 +50,7 @@ KERNEL(gemm_panel)
     const int panel = (int)get_global_id(1);
     const int b = (int)get_global_id(2);
     x += (size_t)b * (size_t)extent;
-    w += (size_t)panel * (size_t)depth * VECTORS;
+    w += (size_t)panel * (size_t)depth * (VECTORS * VEC);
 
     FLOATS sum[ROWS][VECTORS];
 #pragma unroll
@@ -67,7 +67,7 @@ KERNEL(gemm_panel)
             FLOATS weight[VECTORS];
 #pragma unroll
             for (int v = 0; v < VECTORS; v++)
-                weight[v] = w[k * VECTORS + v];
+                weight[v] = WIDENS(w, k * VECTORS + v);
 #pragma unroll
             for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -80,7 +80,7 @@ KERNEL(gemm_panel)
             FLOATS weight[VECTORS];
 #pragma unroll
             for (int v = 0; v < VECTORS; v++)
-                weight[v] = w[k * VECTORS + v];
+                weight[v] = WIDENS(w, k * VECTORS + v);
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
                 const int i = start + r * row_step + k;

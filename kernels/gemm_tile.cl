@@ -10,7 +10,7 @@
  *
  * Local memory: STEP (TILE_ROWS + 1 + TILE_COLUMNS) floats, 8.1 KiB for 64 x 64.
  *
- * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION. Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
+ * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION, STORAGE (of the weights). Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
  * batch), rounded up to whole groups of (TILE_COLUMNS / ITEM_COLUMNS, TILE_ROWS / ITEM_ROWS, 1).
  */
 #define STEP 16
@@ -20,7 +20,7 @@
 #define ITEMS (GROUP_COLUMNS * GROUP_ROWS)
 
 KERNEL(gemm_tile)
-(global const float *restrict x, global const float *restrict w, global const float *restrict bias,
+(global const float *restrict x, global const STORED *restrict w, global const float *restrict bias,
  global const float *restrict residual, global float *restrict y, int rows, int columns, int depth, int row_step,
  int row_start, int extent, int pitch, int offset, int last_columns, int y_extent, int batches, int residual_eval_step,
  int residual_batch_step, int has_bias, int has_residual) {
@@ -50,7 +50,7 @@ KERNEL(gemm_tile)
             xs[i % STEP][i / STEP] = k < depth && at >= 0 && at < extent ? x[at] : 0.0f;
         }
         for (int i = item; i < STEP * TILE_COLUMNS; i += ITEMS)
-            ws[i] = w[(size_t)step * (STEP * TILE_COLUMNS) + i];
+            ws[i] = WIDEN(w, (size_t)step * (STEP * TILE_COLUMNS) + i);
         barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll
         for (int k = 0; k < STEP; k++) {

@@ -1,10 +1,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/random.h"
+#include "ops/product.h"
 #include "support_net.h"
 
 static compute *device_under_test;
+
+product_precision support_precision(void) {
+    const char *precision = getenv("LORIS_TEST_PRECISION");
+    if (!precision)
+        return PRECISION_AUTO;
+    return !strcmp(precision, "f16") ? PRECISION_F16 : !strcmp(precision, "bf16") ? PRECISION_BF16 : PRECISION_F32;
+}
 
 int support_open(void **state) {
     (void)state;
@@ -12,6 +21,7 @@ int support_open(void **state) {
     const char *backend = getenv("LORIS_TEST_BACKEND");
     if (backend)
         settings.backend = !strcmp(backend, "clblast") ? BACKEND_CLBLAST : !strcmp(backend, "own") ? BACKEND_OWN : BACKEND_AUTO;
+    settings.precision = support_precision();
     if (compute_open(&device_under_test, &settings) != LORIS_OK) {
         print_error("%s\n%s\n", loris_error_message(), loris_error_hint());
         return -1;
@@ -48,6 +58,15 @@ float *support_values(size_t count, uint64_t seed) {
     return values;
 }
 
+/* To what products keep: the same weights for the reference, exact in any precision. */
+static void round_to_storage(float *values, size_t count) {
+    const number_type type = product_storage(device_under_test);
+    void *narrow = malloc(count * sizeof *values);
+    assert_non_null(narrow);
+    assert_true(number_from_f32(narrow, type, values, count) && number_to_f32(values, narrow, type, count));
+    free(narrow);
+}
+
 const float *support_weight(weights *w, const char *name, int rank, const int64_t *dim, uint64_t seed, float scale, float offset) {
     size_t count = 1;
     for (int i = 0; i < rank; i++)
@@ -55,6 +74,8 @@ const float *support_weight(weights *w, const char *name, int rank, const int64_
     float *values = support_values(count, seed);
     for (size_t i = 0; i < count; i++)
         values[i] = values[i] * scale + offset;
+    if (rank > 1)
+        round_to_storage(values, count);
     assert_ok(weights_add(w, name, rank, dim, values));
     free(values);
     return (const float *)weights_find(w, name)->source->data;

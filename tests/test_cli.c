@@ -63,6 +63,7 @@ static void test_wrong_command_lines(void **state) {
         {"--style lattin v", "did you mean latin?"},
         {"--sampler euler v", "aeuler"},
         {"--backend blas v", "clblast"},
+        {"--precision half v", "bf16"},
         {"--duck v", "--keep-audio"},
         {"a b", "more than one VIDEO"},
         {"devices extra", "extra"},
@@ -355,8 +356,9 @@ static void test_verify_knows_the_device(void **state) {
         const json *q = &list->item[i];
         static const char *const numbers[] = {"max_abs_error", "scale", "tolerance"};
         double value;
-        assert_int_equal(q->count, 5);
+        assert_int_equal(q->count, 6);
         assert_int_equal(json_get(q, "quantity")->type, JSON_STRING);
+        assert_int_equal(json_get(q, "precision")->type, JSON_STRING);
         for (int k = 0; k < 3; k++)
             assert_ok(json_need_number(q, numbers[k], 0, 1e30, &value, "verify"));
         assert_int_equal(json_get(q, "pass")->type, JSON_TRUE);

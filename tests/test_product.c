@@ -16,14 +16,20 @@ typedef struct backend {
     const char *name;
     product_backend setting;
     int kind; /* what the device takes itself for: our kernels for CPUs and GPUs both run on any */
+    product_precision precision;
 } backend;
 
-static backend own_cpu = {"own, CPU", BACKEND_OWN, 0};
-static backend own_gpu = {"own, GPU", BACKEND_OWN, 1};
-static backend clblast = {"CLBlast", BACKEND_CLBLAST, 0};
+static backend own_cpu = {"own, CPU", BACKEND_OWN, 0, PRECISION_F32};
+static backend own_gpu = {"own, GPU", BACKEND_OWN, 1, PRECISION_F32};
+static backend own_cpu_f16 = {"own, CPU, f16", BACKEND_OWN, 0, PRECISION_F16};
+static backend own_gpu_f16 = {"own, GPU, f16", BACKEND_OWN, 1, PRECISION_F16};
+static backend own_cpu_bf16 = {"own, CPU, bf16", BACKEND_OWN, 0, PRECISION_BF16};
+static backend own_gpu_bf16 = {"own, GPU, bf16", BACKEND_OWN, 1, PRECISION_BF16};
+static backend clblast = {"CLBlast", BACKEND_CLBLAST, 0, PRECISION_F32};
 
 static const backend *use(const backend *which) {
     support_compute()->settings.backend = which->setting;
+    support_compute()->settings.precision = which->precision;
     pretend_kind(which->kind);
     return which;
 }
@@ -490,11 +496,13 @@ static void test_cost(void **state) {
 /* The setting decides; left to itself, a CPU device gets the kernel made for it. */
 static void test_choice(void **state) {
     (void)state;
-    static const backend choices[] = {{"own panel", BACKEND_AUTO, 0},
-                                      {"own tile", BACKEND_AUTO, 1},
-                                      {"own panel", BACKEND_OWN, 0},
-                                      {"CLBlast", BACKEND_CLBLAST, 0},
-                                      {"CLBlast", BACKEND_CLBLAST, 1}};
+    static const backend choices[] = {{"own panel", BACKEND_AUTO, 0, PRECISION_AUTO},
+                                      {"own tile", BACKEND_AUTO, 1, PRECISION_AUTO},
+                                      {"own panel", BACKEND_OWN, 0, PRECISION_F32},
+                                      {"own panel bf16", BACKEND_AUTO, 0, PRECISION_BF16},
+                                      {"own tile f16", BACKEND_AUTO, 1, PRECISION_F16},
+                                      {"CLBlast", BACKEND_CLBLAST, 0, PRECISION_AUTO},
+                                      {"CLBlast", BACKEND_CLBLAST, 1, PRECISION_F32}};
     const product_case p = {LINEAR, 1, 1, 1, 1, 1, 1, 0, 0, false};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         use(&choices[i]);
@@ -515,12 +523,73 @@ static void test_choice(void **state) {
     }
 }
 
+/* One convolution in a precision; returns the bytes that its weights take. */
+static size_t convolve(product_precision precision, const float *values, float *y) {
+    static const product_case p = {CONV, 1, 9, 17, 33, 3, 1, 1, 0, false};
+    const int64_t dim[] = {33, 17, 3}, columns[] = {33};
+    const float none[33] = {0};
+    support_compute()->settings.precision = precision;
+    weights *w;
+    assert_ok(weights_new_empty(&w, support_compute()));
+    assert_ok(weights_add(w, "at.weight", 3, dim, values));
+    assert_ok(weights_add(w, "at.bias", 1, columns, none));
+    net *n = net_new(support_compute(), w, "precisions", 1);
+    net_output(n, "y", record(n, &p, staged_input(n, "x", PHASE_STEP, shape_1d(1, 9, 17)), "at"));
+    float *x = support_values(9 * 17, 1);
+    const support_input inputs[] = {{"x", x, 9 * 17 * sizeof *x}, {0}};
+    support_run(n, inputs, 0, "y", y, 9 * 33);
+    const size_t bytes = weights_device_bytes(w);
+    free(x);
+    weights_free(w);
+    return bytes;
+}
+
+/* A model file of f16 loses nothing when its weights are kept in f16: not a bit of the result. Among the weights are the
+ * largest, the smallest normal and the smallest number that f16 has. */
+static void test_exact_f16(void **state) {
+    (void)state;
+    static const float special[] = {65504, -65504, 0x1p-14f, 0x1p-24f, -0x1p-24f, 0x1.ff8p-15f, 0};
+    for (int pretended = 0; pretended < 2; pretended++) {
+        const backend own = {"own", BACKEND_OWN, pretended, PRECISION_F16};
+        use(&own);
+        float wide[9 * 33], narrow[9 * 33], *values = support_values(33 * 17 * 3, 5);
+        for (size_t i = 0; i < 33 * 17 * 3; i++)
+            values[i] = i % 50 < 7 ? special[i % 50] : truncf(values[i] * 1024) / 1024;
+        const size_t bytes = convolve(PRECISION_F32, values, wide);
+        assert_in_range(convolve(PRECISION_F16, values, narrow), bytes / 2, 6 * bytes / 10); /* biases stay as they are */
+        assert_memory_equal(wide, narrow, sizeof wide);
+        free(values);
+    }
+}
+
+/* Weights are narrowed to the nearest: the result differs from that of f32 by at most u = 2^-11 or 2^-8 of each term. */
+static void test_precisions(void **state) {
+    (void)state;
+    use(&own_cpu);
+    float wide[9 * 33], f16[9 * 33], bf16[9 * 33], *values = support_values(33 * 17 * 3, 6);
+    convolve(PRECISION_F32, values, wide);
+    convolve(PRECISION_F16, values, f16);
+    convolve(PRECISION_BF16, values, bf16);
+    const double terms = 17 * 3; /* each below 1 */
+    double f16_error = 0, bf16_error = 0;
+    for (size_t i = 0; i < 9 * 33; i++) {
+        f16_error = fmax(f16_error, fabs((double)f16[i] - wide[i]));
+        bf16_error = fmax(bf16_error, fabs((double)bf16[i] - wide[i]));
+    }
+    assert_true(f16_error > 0 && f16_error <= 0x1p-11 * terms);
+    assert_true(bf16_error > 4 * f16_error && bf16_error <= 0x1p-8 * terms);
+    free(values);
+}
+
 #define ON(test, which)                                                                                                \
     { #test " (" #which ")", test, NULL, NULL, &which }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON(test_shapes, own_cpu),        ON(test_shapes, own_gpu),       ON(test_shapes, clblast),
+        ON(test_shapes, own_cpu_f16),    ON(test_shapes, own_gpu_f16),   ON(test_shapes, own_cpu_bf16),
+        ON(test_shapes, own_gpu_bf16),   ON(test_epilogues, own_cpu_f16), ON(test_epilogues, own_gpu_bf16),
+        cmocka_unit_test(test_exact_f16), cmocka_unit_test(test_precisions),
         ON(test_cut_by_rows, own_cpu),   ON(test_cut_by_rows, own_gpu),  ON(test_cut_by_rows, clblast),
         ON(test_small_groups, own_gpu),  ON(test_epilogues, own_cpu),    ON(test_epilogues, own_gpu),
         ON(test_epilogues, clblast),     ON(test_not_absorbed, own_cpu), ON(test_not_absorbed, clblast),

@@ -55,6 +55,64 @@ static bool reported(const results *r, const char *name) {
     return false;
 }
 
+/* Whatever the weights are kept in; and each quantity says it. */
+static void expect_precision(void *user, const loris_quantity *q) {
+    assert_string_equal(q->precision, user);
+    assert_true(q->pass);
+}
+
+static void the_device_knows_the_answers_in_any_precision(void **state) {
+    (void)state;
+    static const struct {
+        loris_precision precision;
+        char name[8];
+    } kinds[] = {{LORIS_PRECISION_F32, "f32"}, {LORIS_PRECISION_BF16, "bf16"}, {LORIS_PRECISION_F16, "f16"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        loris_engine_settings settings;
+        loris_engine_defaults(&settings);
+        settings.device = getenv("LORIS_TEST_DEVICE");
+        settings.cache_dir = "";
+        settings.precision = kinds[i].precision;
+        loris_engine *one;
+        assert_ok(loris_engine_open(&one, &settings));
+        const loris_verify_settings asked = {.quantity = expect_precision, .quantity_user = (void *)kinds[i].name};
+        assert_ok(loris_verify(one, NULL, &asked));
+        loris_engine_close(one);
+    }
+}
+
+/* Kept in f16, the default model's matrices, which its file has in f16, are what they are in f32. */
+static void the_default_model_loses_nothing_in_f16(void **state) {
+    (void)state;
+    static const char file[] = "house-bands.npy";
+    npy bands[2];
+    for (int i = 0; i < 2; i++) {
+        loris_engine *one;
+        const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"), .cache_dir = "",
+                                                .precision = i ? LORIS_PRECISION_F16 : LORIS_PRECISION_F32};
+        assert_ok(loris_engine_open(&one, &settings));
+        char dump[1024], path[1100];
+        snprintf(dump, sizeof dump, "%s", scratch(i ? "f16" : "f32"));
+        const loris_verify_settings asked = {.dump = dump, .model = LORIS_MODELS "/base"};
+        assert_ok(loris_verify(one, LORIS_TEST_DATA "/base", &asked));
+        snprintf(path, sizeof path, "%s/%s", dump, file);
+        assert_ok(npy_read(&bands[i], path));
+        loris_engine_close(one);
+    }
+    assert_int_equal(bands[0].count, bands[1].count);
+    assert_memory_equal(bands[0].f32, bands[1].f32, bands[0].count * sizeof(float));
+    npy_free(&bands[0]);
+    npy_free(&bands[1]);
+}
+
+static void clblast_has_f32_alone(void **state) {
+    (void)state;
+    const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"), .cache_dir = "",
+                                            .backend = LORIS_BACKEND_CLBLAST, .precision = LORIS_PRECISION_F16};
+    loris_engine *none = NULL;
+    assert_fails(loris_engine_open(&none, &settings), LORIS_ERROR_ARGUMENT, "CLBlast");
+}
+
 static void the_device_knows_the_answers(void **state) {
     (void)state;
     results r;
@@ -237,6 +295,9 @@ static void useless_folders_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_device_knows_the_answers),
+        cmocka_unit_test(the_device_knows_the_answers_in_any_precision),
+        cmocka_unit_test(the_default_model_loses_nothing_in_f16),
+        cmocka_unit_test(clblast_has_f32_alone),
         cmocka_unit_test(networks_match_the_reference),
         cmocka_unit_test(the_default_model_matches_the_reference),
         cmocka_unit_test(conditional_networks_match_the_reference),

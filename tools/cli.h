@@ -107,6 +107,12 @@ const command *command_named(const char *name); /* or NULL */
         .words = backend_words, .help = "who computes matrix products", .detail = "own are the program's kernels",     \
         .fallback = "auto, what suits the device"                                                                      \
     }
+#define OPTION_PRECISION(type)                                                                                         \
+    {                                                                                                                  \
+        .kind = OPTION_ENUM, .name = "precision", .argument = "TYPE", .field = offsetof(type, engine.precision),       \
+        .words = precision_words, .help = "what the model's matrices are kept in",                                     \
+        .detail = "bf16 and f16 take half the memory", .fallback = "auto, f32 for now"                                 \
+    }
 #define OPTION_KERNELS(type)                                                                                           \
     {                                                                                                                  \
         .kind = OPTION_FOLDER, .name = "kernels-dir", .argument = "DIR", .field = offsetof(type, engine.kernels_dir),  \
@@ -133,7 +139,7 @@ const command *command_named(const char *name); /* or NULL */
         .kind = OPTION_END                                                                                             \
     }
 
-extern const option_word backend_words[], preset_words[];
+extern const option_word backend_words[], precision_words[], preset_words[];
 
 uint64_t new_seed(void);
 

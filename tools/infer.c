@@ -114,6 +114,7 @@ static const option options[] = {
     {.kind = OPTION_HEADING, .help = "Device"},
     OPTION_DEVICE(infer_arguments),
     OPTION_BACKEND(infer_arguments),
+    OPTION_PRECISION(infer_arguments),
     OPTION_KERNELS(infer_arguments),
 
     {.kind = OPTION_HEADING, .help = "General"},

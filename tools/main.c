@@ -24,6 +24,12 @@ const exit_meaning exit_meanings[] = {
 const option_word backend_words[] = {
     {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST}, {NULL, 0}};
 
+const option_word precision_words[] = {{"auto", LORIS_PRECISION_AUTO},
+                                       {"f32", LORIS_PRECISION_F32},
+                                       {"bf16", LORIS_PRECISION_BF16},
+                                       {"f16", LORIS_PRECISION_F16},
+                                       {NULL, 0}};
+
 const command *command_named(const char *name) {
     for (const command *const *c = commands; *c; c++)
         if (strcmp((*c)->name, name) == 0)

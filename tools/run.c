@@ -158,6 +158,7 @@ static const option options[] = {
     {.kind = OPTION_HEADING, .help = "Device"},
     OPTION_DEVICE(run_arguments),
     OPTION_BACKEND(run_arguments),
+    OPTION_PRECISION(run_arguments),
     OPTION_KERNELS(run_arguments),
 
     {.kind = OPTION_HEADING, .help = "General"},

@@ -19,10 +19,11 @@ static const option options[] = {
      .field = offsetof(verify_arguments, dump),
      .help = "write each computed array into this folder",
      .detail = "as .npy under the golden array's name"},
-    OPTION_JSON(verify_arguments, "a list of {\"quantity\", \"max_abs_error\", \"scale\", \"tolerance\", \"pass\"}"),
+    OPTION_JSON(verify_arguments, "a list of {\"quantity\", \"precision\", \"max_abs_error\", \"scale\", \"tolerance\", \"pass\"}"),
     OPTION_MODEL(verify_arguments),
     OPTION_DEVICE(verify_arguments),
     OPTION_BACKEND(verify_arguments),
+    OPTION_PRECISION(verify_arguments),
     OPTION_KERNELS(verify_arguments),
     OPTION_QUIET(verify_arguments),
     OPTION_VERBOSE(verify_arguments),
@@ -56,6 +57,8 @@ static void print_quantity(void *user, const loris_quantity *q) {
     if (o->arguments->json) {
         fputs(first ? "[{\"quantity\": " : ",\n {\"quantity\": ", stdout);
         print_json_string(q->name);
+        fputs(", \"precision\": ", stdout);
+        print_json_string(q->precision);
         fputs(", \"max_abs_error\": ", stdout);
         print_json_number(q->max_abs_error);
         fputs(", \"scale\": ", stdout);
@@ -65,9 +68,9 @@ static void print_quantity(void *user, const loris_quantity *q) {
         printf(", \"pass\": %s}", q->pass ? "true" : "false");
     } else if (!o->arguments->quiet) {
         if (first)
-            printf("%-28s %12s %12s %12s  %s\n", "quantity", "max error", "scale", "allowed", "pass");
-        printf("%-28s %12.3g %12.3g %12.3g  %s\n", q->name, q->max_abs_error, q->scale, q->tolerance * q->scale,
-               q->pass ? "yes" : "NO");
+            printf("%-28s %-9s %12s %12s %12s  %s\n", "quantity", "precision", "max error", "scale", "allowed", "pass");
+        printf("%-28s %-9s %12.3g %12.3g %12.3g  %s\n", q->name, q->precision, q->max_abs_error, q->scale,
+               q->tolerance * q->scale, q->pass ? "yes" : "NO");
         fflush(stdout);
     }
 }

@@ -65,6 +65,10 @@ loris_status loris_engine_open(loris_engine **engine, const loris_engine_setting
     static const product_backend backends[] = {[LORIS_BACKEND_AUTO] = BACKEND_AUTO,
                                                [LORIS_BACKEND_OWN] = BACKEND_OWN,
                                                [LORIS_BACKEND_CLBLAST] = BACKEND_CLBLAST};
+    static const product_precision precisions[] = {[LORIS_PRECISION_AUTO] = PRECISION_AUTO,
+                                                   [LORIS_PRECISION_F32] = PRECISION_F32,
+                                                   [LORIS_PRECISION_BF16] = PRECISION_BF16,
+                                                   [LORIS_PRECISION_F16] = PRECISION_F16};
     loris_engine_settings defaults;
     loris_engine_defaults(&defaults);
     if (!settings)
@@ -72,7 +76,8 @@ loris_status loris_engine_open(loris_engine **engine, const loris_engine_setting
     compute_settings inner = {.device = settings->device,
                               .kernels_dir = settings->kernels_dir,
                               .cache_dir = settings->cache_dir,
-                              .backend = backends[settings->backend]};
+                              .backend = backends[settings->backend],
+                              .precision = precisions[settings->precision]};
     loris_engine *e = calloc(1, sizeof *e);
     if (!e)
         return fail_memory("an engine");

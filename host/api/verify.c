@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "ops/product.h"
 
 void verify_transpose(float *out, const float *in, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++)
@@ -44,12 +45,18 @@ loris_status verify_read_integers(const verifier *v, const char *name, int rank,
     return read_array(v, name, rank, dim, true, out);
 }
 
+double verify_tolerance(const verifier *v, double f32_tolerance) {
+    static const double roundoff[] = {[TYPE_F32] = 0, [TYPE_F16] = 0x1p-11, [TYPE_BF16] = 0x1p-8};
+    const double repeated = f32_tolerance > EVALUATION_TOLERANCE ? 32 : 8;
+    return f32_tolerance + repeated * roundoff[product_storage(v->compute)];
+}
+
 loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got, const float *want,
                             double tolerance) {
     size_t count = 1;
     for (int i = 0; i < rank; i++)
         count *= (size_t)dim[i];
-    loris_quantity q = {.name = name, .tolerance = tolerance};
+    loris_quantity q = {.name = name, .precision = number_name(product_storage(v->compute)), .tolerance = tolerance};
     for (size_t i = 0; i < count; i++) {
         double error = fabs((double)got[i] - want[i]);
         q.scale = fmax(q.scale, fabs((double)want[i]));

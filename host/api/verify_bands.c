@@ -126,7 +126,7 @@ static loris_status check_bands(verifier *v, const golden *g, const char *file, 
         status = bands_sample(&request, got, NULL);
     }
     if (status == LORIS_OK)
-        status = verify_compare(v, file, 2, dim, got, want.f32, BANDS_TOLERANCE);
+        status = verify_compare(v, file, 2, dim, got, want.f32, verify_tolerance(v, BANDS_TOLERANCE));
     free(got);
     npy_free(&want);
     return status;

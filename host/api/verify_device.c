@@ -85,7 +85,7 @@ static loris_status evaluate(verifier *v, const weights *w, inputs *in) {
     for (int which = PHASE_CLIP; which <= PHASE_STEP; which++)
         TRY_GOTO(plan_run(p, (phase)which, 0));
     TRY_GOTO(plan_read(p, "y", in->got, sizeof in->got));
-    status = compare(v, in, "evaluation", expected_unet, EVALUATION_TOLERANCE);
+    status = compare(v, in, "evaluation", expected_unet, verify_tolerance(v, EVALUATION_TOLERANCE));
 done:
     plan_free(p);
     return status;
@@ -98,7 +98,7 @@ static loris_status sample(verifier *v, const weights *w, inputs *in) {
     const sampling_request request = {.compute = v->compute, .weights = w, .unet = &network, .settings = &settings, .rows = ROWS,
                                       .conditioning = &conditioning, .noise = draw_noise};
     TRY(sample_clip(&request, in->got, NULL));
-    return compare(v, in, "guided_sample", expected_sample, SAMPLE_TOLERANCE);
+    return compare(v, in, "guided_sample", expected_sample, verify_tolerance(v, SAMPLE_TOLERANCE));
 }
 
 loris_status verify_device(verifier *v) {

@@ -203,8 +203,8 @@ loris_status verify_full(verifier *v) {
     TRY_GOTO(read_case(v, a, &f));
     TRY_GOTO(make_inputs(&f));
     TRY_GOTO(evaluate(v, &f));
-    TRY_GOTO(check_golden(v, &f, "cond", f.y, SAMPLE_TOLERANCE));
-    TRY_GOTO(check_golden(v, &f, "null", f.y + (size_t)f.unet.in_channels * f.samples, SAMPLE_TOLERANCE));
+    TRY_GOTO(check_golden(v, &f, "cond", f.y, verify_tolerance(v, SAMPLE_TOLERANCE)));
+    TRY_GOTO(check_golden(v, &f, "null", f.y + (size_t)f.unet.in_channels * f.samples, verify_tolerance(v, SAMPLE_TOLERANCE)));
 done:
     free(f.x);
     free(f.tokens);

@@ -175,7 +175,7 @@ static loris_status check_evaluation(verifier *v, const golden *g, const evaluat
     TRY_GOTO(plan_build(&p, record(v, g, check, batch)));
     for (int first = 0; first < g->batch; first += batch)
         TRY_GOTO(evaluate_items(g, p, check, first, batch, x, got));
-    status = verify_compare(v, check->name, g->x.rank, g->x.dim, got, want.f32, check->tolerance);
+    status = verify_compare(v, check->name, g->x.rank, g->x.dim, got, want.f32, verify_tolerance(v, check->tolerance));
 done:
     plan_free(p);
     npy_free(&want);
@@ -283,7 +283,7 @@ static loris_status check_sample(verifier *v, golden *g, sampler_kind kind, int 
         verify_transpose(got + (size_t)b * item, last, item / channels, channels);
     }
     if (status == LORIS_OK)
-        status = verify_compare(v, name, g->x.rank, g->x.dim, got, want.f32, SAMPLE_TOLERANCE);
+        status = verify_compare(v, name, g->x.rank, g->x.dim, got, want.f32, verify_tolerance(v, SAMPLE_TOLERANCE));
 done:
     npy_free(&want);
     free(got);

@@ -29,6 +29,8 @@ static loris_status copy_settings(compute *c, const compute_settings *settings) 
     if (settings->kernels_dir && (stat(settings->kernels_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         return fail(LORIS_ERROR_ARGUMENT, "give a folder with .cl files", "kernels in %s: not a folder",
                     settings->kernels_dir);
+    if (settings->backend == BACKEND_CLBLAST && settings->precision > PRECISION_F32)
+        return fail(LORIS_ERROR_ARGUMENT, "use precision f32, or our own kernels", "CLBlast multiplies f32 alone");
     return LORIS_OK;
 }
 

@@ -9,11 +9,15 @@
 
 typedef enum product_backend { BACKEND_AUTO, BACKEND_OWN, BACKEND_CLBLAST } product_backend;
 
+/* What products keep their weights in; they multiply and add in f32. */
+typedef enum product_precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } product_precision;
+
 typedef struct compute_settings {
     const char *device;      /* see device_choose() */
     const char *kernels_dir; /* its .cl and .clh files take the place of the embedded ones of that name; NULL = none */
     const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = none */
     product_backend backend;
+    product_precision precision;
 } compute_settings;
 
 /* What compute_pace() knows. A chunk is the launches between two markers. */
@@ -42,7 +46,8 @@ typedef struct compute {
     struct program *programs; /* built so far; later ones use their sections again */
 } compute;
 
-/* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder. LORIS_ERROR_DEVICE: see
+/* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder, or
+ * the backend lacks the precision. LORIS_ERROR_DEVICE: see
  * device_choose(); or the device is not available, has no compiler, or its driver fails. */
 loris_status compute_open(compute **out, const compute_settings *settings);
 void compute_close(compute *c); /* NULL is allowed */

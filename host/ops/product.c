@@ -132,16 +132,16 @@ static void pack_panels(float *out, const float *in, const void *layout) {
     }
 }
 
-void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step) {
+void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step, number_type type) {
     panel_key key;
     const panel_layout layout = layout_of(p, panel, depth_step, &key);
-    weight_argument(l, 0, key.text, pack_panels, &layout, layout_count(&layout));
+    buffer_argument(l, lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout), type));
 }
 
 cl_mem product_lowered_weight(lowering *l, const tap_product *p) {
     panel_key key;
     const panel_layout layout = layout_of(p, p->columns, 1, &key);
-    return lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout));
+    return lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout), TYPE_F32);
 }
 
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
@@ -157,10 +157,19 @@ static int product_choose(const compute *c) {
     return tiles ? PRODUCT_TILE : PRODUCT_PANEL;
 }
 
+number_type product_storage(const compute *c) {
+    static const number_type types[] = {
+        [PRECISION_AUTO] = TYPE_F32, [PRECISION_F32] = TYPE_F32, [PRECISION_BF16] = TYPE_BF16, [PRECISION_F16] = TYPE_F16};
+    return types[c->settings.precision];
+}
+
 loris_status product_prepare(compute *c, node *n, const tap_product *parts, int count) {
-    static const char *const names[] = {"own panel", "own tile", "CLBlast"};
+    static const char *const names[][3] = {
+        [PRODUCT_PANEL] = {[TYPE_F32] = "own panel", [TYPE_F16] = "own panel f16", [TYPE_BF16] = "own panel bf16"},
+        [PRODUCT_TILE] = {[TYPE_F32] = "own tile", [TYPE_F16] = "own tile f16", [TYPE_BF16] = "own tile bf16"},
+        [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"}};
     const int variant = product_choose(c);
-    node_set_variant(n, variant, names[variant]);
+    node_set_variant(n, variant, names[variant][product_storage(c)]);
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;
 }
 

@@ -58,11 +58,14 @@ loris_status product_lower(lowering *l, const node *n, const tap_product *parts,
 
 enum { PRODUCT_PANEL, PRODUCT_TILE, PRODUCT_CLBLAST };
 
+/* What the products of this device keep their weights in. */
+number_type product_storage(const compute *c);
+
 /* The next argument: W in panels, [columns / panel, rounded up][depth][panel], depth = taps * channels rounded up to a
  * multiple of depth_step, zero where padded. */
-void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step);
+void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step, number_type type);
 
-/* W as one matrix [taps * channels][columns]. */
+/* W as one matrix [taps * channels][columns] of f32. */
 cl_mem product_lowered_weight(lowering *l, const tap_product *p);
 
 /* What the node adds: its bias, and the residual with its distances (in whole batches of the output) between

@@ -27,13 +27,18 @@ static void bias_argument(lowering *l, const tap_product *p, int panel) {
     weight_argument(l, 1, key, pack_bias, &layout, (size_t)divide_up(p->columns, panel) * (size_t)panel);
 }
 
+/* STORAGE in common.clh. */
+static int storage_macro(number_type type) {
+    return type == TYPE_F16 ? 1 : type == TYPE_BF16 ? 2 : 0;
+}
+
 /* ---- launches ---------------------------------------------------------------------------------------------------- */
 
 /* The arguments that both kernels take. One that is missing is replaced by x, which the kernel then does not read. */
 static void product_arguments(lowering *l, const node *n, const tap_product *p, int panel, int depth_step) {
     const product_addends a = product_addends_of(n);
     input_argument(l, 0);
-    product_weight_argument(l, p, panel, depth_step);
+    product_weight_argument(l, p, panel, depth_step, product_storage(lowering_compute(l)));
     if (a.bias)
         bias_argument(l, p, panel);
     else
@@ -69,8 +74,8 @@ static void lower_panel(lowering *l, const node *n, const tap_product *p) {
     const int panel = vec * vectors;
     const int most = vec == 16 ? 8 : 6;
     const int item_rows = p->rows > 4 ? most : p->rows > 2 ? 4 : p->rows;
-    launch_kernel(l, "gemm_panel", "gemm_panel", "VEC=%d VECTORS=%d ROWS=%d ACTIVATION=%d", vec, vectors, item_rows,
-                  parameters->activation);
+    launch_kernel(l, "gemm_panel", "gemm_panel", "VEC=%d VECTORS=%d ROWS=%d ACTIVATION=%d STORAGE=%d", vec, vectors,
+                  item_rows, parameters->activation, storage_macro(product_storage(lowering_compute(l))));
     product_arguments(l, n, p, panel, 1);
     launch_range(l, 3,
                  (const size_t[3]){(size_t)divide_up(p->rows, item_rows), (size_t)divide_up(p->columns, panel),
@@ -89,8 +94,8 @@ static void lower_tile(lowering *l, const node *n, const tap_product *p) {
     while (rows * columns > items * ITEM_COLUMNS * MOST_ITEM_ROWS && rows > 16)
         rows /= 2;
     const int item_rows = rows * columns / (items * ITEM_COLUMNS);
-    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d", rows, columns,
-                  item_rows, parameters->activation);
+    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d", rows,
+                  columns, item_rows, parameters->activation, storage_macro(product_storage(lowering_compute(l))));
     product_arguments(l, n, p, columns, STEP);
     const size_t local[3] = {(size_t)(columns / ITEM_COLUMNS), (size_t)(rows / item_rows), 1};
     launch_range(l, 3,

@@ -148,7 +148,11 @@ void scratch_argument(lowering *l) {
 }
 
 void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count) {
-    add_argument(l, (argument){.kind = ARGUMENT_BUFFER, .buffer = lowered_weight(l, i, key, pack, layout, count)});
+    buffer_argument(l, lowered_weight(l, i, key, pack, layout, count, TYPE_F32));
+}
+
+void buffer_argument(lowering *l, cl_mem buffer) {
+    add_argument(l, (argument){.kind = ARGUMENT_BUFFER, .buffer = buffer});
 }
 
 void int_argument(lowering *l, int value) {
@@ -226,7 +230,8 @@ cl_mem lowered_scratch(lowering *l) {
     return l->node->scratch;
 }
 
-cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count) {
+cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count,
+                      number_type type) {
     const weight_entry *e = node_weight(l->node, i);
     cl_mem buffer = NULL;
     if (l->status != LORIS_OK)
@@ -234,7 +239,7 @@ cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, 
     if (!e)
         keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: it has no weight %d", l->node->name, i));
     else
-        keep(l, weights_device(l->plan->net->weights, e, key, pack, layout, count, &buffer));
+        keep(l, weights_device(l->plan->net->weights, e, key, pack, layout, count, type, &buffer));
     return buffer;
 }
 

@@ -222,7 +222,7 @@ void plan_describe(const plan *p, text *out) {
     for (int k = 0; k < p->order_count; k++) {
         const node *n = p->order[k];
         char dims[96];
-        text_printf(out, "%-4s  %-16s  %-12s  %-20s  %10.4f GFLOP  %9.3f MB  %s\n", phase_name(n->phase), n->operation->name,
+        text_printf(out, "%-4s  %-16s  %-14s  %-20s  %10.4f GFLOP  %9.3f MB  %s\n", phase_name(n->phase), n->operation->name,
                     n->variant_name ? n->variant_name : "-", shape_text(node_out_shape(n), dims), n->flop * 1e-9, n->bytes * 1e-6, n->name);
     }
 }

@@ -8,6 +8,7 @@
 typedef struct packed {
     struct packed *next;
     const char *key;
+    number_type type;
     cl_mem buffer;
 } packed;
 
@@ -189,11 +190,33 @@ static void give_back(weights *w, const weight_entry *e) {
     }
 }
 
+/* The entry's numbers as an operation wants them, newly allocated: free(). */
+static loris_status make_copy(const weight_entry *e, weight_packer *pack, const void *layout, size_t count,
+                              number_type type, void **out) {
+    float *values;
+    TRY(weights_values(e, &values));
+    if (pack) {
+        float *laid_out = calloc(count ? count : 1, sizeof *laid_out);
+        if (laid_out)
+            pack(laid_out, values, layout);
+        free(values);
+        values = laid_out;
+    }
+    *out = values;
+    if (values && type != TYPE_F32) {
+        *out = malloc(count ? count * number_size(type) : 1);
+        if (*out)
+            number_from_f32(*out, type, values, count);
+        free(values);
+    }
+    return *out ? LORIS_OK : fail_memory(e->name);
+}
+
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
-                            const void *layout, size_t count, cl_mem *out) {
+                            const void *layout, size_t count, number_type type, cl_mem *out) {
     item *it = (item *)e;
     for (packed *p = it->copies; p; p = p->next)
-        if (!strcmp(p->key, key)) {
+        if (p->type == type && !strcmp(p->key, key)) {
             *out = p->buffer;
             return LORIS_OK;
         }
@@ -205,27 +228,16 @@ loris_status weights_device(const weights *w, const weight_entry *e, const char 
     const char *key_copy = arena_strdup(w->memory, key);
     if (arena_failed(w->memory))
         return fail_memory("a weight");
-    float *values = NULL, *laid_out = NULL;
-    cl_mem buffer = NULL;
-    loris_status status = weights_values(e, &values);
-    if (status == LORIS_OK && pack) {
-        laid_out = calloc(count ? count : 1, sizeof *laid_out);
-        if (laid_out)
-            pack(laid_out, values, layout);
-        else
-            status = fail_memory(e->name);
-    }
-    if (status == LORIS_OK)
-        status = buffer_new(w->compute, &buffer, count * sizeof(float), pack ? laid_out : values, e->name);
-    free(values);
-    free(laid_out);
+    void *numbers;
+    TRY(make_copy(e, pack, layout, count, type, &numbers));
+    loris_status status = buffer_new(w->compute, out, count * number_size(type), numbers, e->name);
+    free(numbers);
     give_back(mutable, e);
     if (status != LORIS_OK)
         return status;
-    *p = (packed){.next = it->copies, .key = key_copy, .buffer = buffer};
+    *p = (packed){.next = it->copies, .key = key_copy, .type = type, .buffer = *out};
     it->copies = p;
-    mutable->device_bytes += count * sizeof(float);
-    *out = buffer;
+    mutable->device_bytes += count * number_size(type);
     return LORIS_OK;
 }
 

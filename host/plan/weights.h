@@ -5,6 +5,7 @@
 #include <CL/cl.h>
 
 #include "compute/compute.h"
+#include "core/number.h"
 #include "core/safetensors.h"
 #include "core/status.h"
 
@@ -40,10 +41,11 @@ loris_status weights_values(const weight_entry *e, float **values);
 /* Lays `in` (the file's order, as f32) out as an operation wants it. `layout` is the operation's own struct. */
 typedef void weight_packer(float *out, const float *in, const void *layout);
 
-/* The device buffer of `e` packed by `pack` into `count` floats; made on first use and shared by every plan over these weights.
- * `key` identifies packer and layout ("conv k3 c192 n192 panel32"). The buffer belongs to `w`. */
+/* The device buffer of `e` packed by `pack` into `count` numbers, then narrowed to `type` (f32, f16 or bf16; to the nearest,
+ * ties to even); made on first use and shared by every plan over these weights. `key` identifies packer and layout
+ * ("conv k3 c192 n192 panel32"). The buffer belongs to `w`. */
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
-                            const void *layout, size_t count, cl_mem *out);
+                            const void *layout, size_t count, number_type type, cl_mem *out);
 
 size_t weights_device_bytes(const weights *w); /* packed so far */
 

@@ -100,11 +100,16 @@ typedef struct loris_engine loris_engine;
 
 typedef enum loris_backend { LORIS_BACKEND_AUTO, LORIS_BACKEND_OWN, LORIS_BACKEND_CLBLAST } loris_backend;
 
+/* What a model's matrices and kernels are kept in. Sums are f32 always; bf16 and f16 halve the memory and round each weight
+ * once. AUTO is what the device does well. */
+typedef enum loris_precision { LORIS_PRECISION_AUTO, LORIS_PRECISION_F32, LORIS_PRECISION_BF16, LORIS_PRECISION_F16 } loris_precision;
+
 typedef struct loris_engine_settings {
     const char *device;      /* index, or part of "name (platform)"; NULL = the default device */
     const char *kernels_dir; /* for development: .cl files that replace the built-in kernels; NULL = built in */
     const char *cache_dir;   /* for compiled kernels; NULL = the user's cache folder, "" = none */
     loris_backend backend;   /* who computes matrix products */
+    loris_precision precision; /* CLBlast has f32 alone */
 } loris_engine_settings;
 
 LORIS_API void loris_engine_defaults(loris_engine_settings *settings);
@@ -303,6 +308,7 @@ LORIS_API loris_status loris_infer(loris_engine *engine, const loris_infer_setti
 
 typedef struct loris_quantity {
     const char *name;
+    const char *precision; /* what the matrices were kept in: "f32" */
     double max_abs_error, scale, tolerance; /* passes when max_abs_error <= tolerance * scale */
     bool pass;
 } loris_quantity;
