@@ -183,9 +183,11 @@ static void write_sound(maker *m) {
         f->sample_rate = SOUND_RATE;
         assert_int_equal(av_channel_layout_copy(&f->ch_layout, &m->sound->ch_layout), 0);
         assert_int_equal(av_frame_get_buffer(f, 0), 0);
-        memset(f->data[0], 0, (size_t)f->nb_samples * 2);
+        int16_t *samples = (int16_t *)(void *)f->data[0];
+        for (int i = 0; i < f->nb_samples; i++)
+            samples[i] = m->spec->sound ? (int16_t)(32767 * m->spec->sound((double)(at + i) / SOUND_RATE)) : 0;
         if (click >= at && click < at + f->nb_samples)
-            ((int16_t *)(void *)f->data[0])[click - at] = 29490;
+            samples[click - at] = 29490;
         f->pts = first + at;
         write_encoded(m, m->sound, m->sound_stream, f);
         av_frame_free(&f);

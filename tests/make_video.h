@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 typedef uint8_t picture_function(int x, int y, int frame);
+typedef double sound_function(double seconds); /* -1..1 */
 
 typedef struct made_video {
     const char *codec;            /* "mpeg4" unless given; "ffv1" is lossless */
@@ -21,6 +22,7 @@ typedef struct made_video {
     picture_function *luma;       /* NULL: a moving gradient */
     double sound_seconds;         /* 0 = no sound; mono, 48 kHz, 16 bit, silent but for clicks */
     int sound_offset_ms;          /* from the first frame to the first sample */
+    sound_function *sound;        /* NULL: silence */
     double click;                 /* seconds from the first sample: one sample of 0.9 */
     bool cover_picture_only;      /* the video stream is marked as an attached picture */
     bool subtitle, chapter;       /* a text line from 0.1 to 0.5 s; a chapter to 0.5 s */

@@ -49,6 +49,8 @@ static void test_wrong_command_lines(void **state) {
         {"--seed 18446744073709551616 v", "18446744073709551616"},
         {"--seed 1e3 v", "1e3"},
         {"--seed= v", "--seed"},
+        {"--takes 1 v", "2 to 16"},
+        {"--takes 17 v", "2 to 16"},
         {"--steps 1 v", "2 to 1000"},
         {"--steps 2.5 v", "2.5"},
         {"--steps 1001 v", "1001"},

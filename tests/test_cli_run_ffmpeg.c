@@ -1,7 +1,9 @@
 /* The program at work: what it writes, what it says, and what is left behind when something is wrong. */
+#include <math.h>
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
+#include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -118,6 +120,82 @@ static void test_report_and_outputs(void **state) {
     assert_memory_equal(first, second, size);
     free(first);
     free(second);
+}
+
+/* ---- what the video gives ---------------------------------------------------------------------------------------- */
+
+static uint8_t one_picture(int x, int y, int frame) {
+    (void)frame;
+    return (uint8_t)(40 + (x / 8 * 37 + y / 8 * 91) % 160);
+}
+
+static void test_a_still_picture_is_said_to_be_one(void **state) {
+    (void)state;
+    static const char said[] = "nothing moves: only the duration to compose to";
+    const char *folder = make_folder("still");
+    make_video(scratch("still/still.mkv"), &(made_video){.width = 96, .height = 64, .luma = one_picture});
+    spawned s;
+    run_line(&s, folder, "-v --steps 2 -o a.wav still.mkv");
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, said);
+    assert_contains(s.err, said);
+    spawn_free(&s);
+    run_line(&s, folder, "-q --json --steps 2 -o a.wav still.mkv");
+    arena *a = arena_new();
+    const json *report;
+    const char *note;
+    assert_ok(json_parse(&report, a, s.out, strlen(s.out), "report"));
+    assert_ok(json_need_string(report, "note", &note, "report"));
+    assert_string_equal(note, said);
+    arena_free(a);
+    spawn_free(&s);
+}
+
+/* A voice of 1 kHz in syllables of 4 a second, from 1 to 3 s. */
+static double voice(double t) {
+    const double pi = 3.14159265358979323846;
+    return t < 1 || t >= 3 ? 0 : 0.1 * sin(2 * pi * 1000 * t) * (0.5 - 0.5 * cos(2 * pi * 4 * t));
+}
+
+/* Mean energy from `from` to `to` seconds, in dB. */
+static double level_of(const char *path, double from, double to) {
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path, SFM_READ, &info);
+    assert_non_null(file);
+    sf_count_t first = (sf_count_t)(from * info.samplerate), count = (sf_count_t)((to - from) * info.samplerate);
+    float *samples = calloc((size_t)(count * info.channels), sizeof *samples);
+    assert_non_null(samples);
+    assert_int_equal(sf_seek(file, first, SEEK_SET), first);
+    assert_int_equal(sf_readf_float(file, samples, count), count);
+    double sum = 0;
+    for (sf_count_t i = 0; i < count * info.channels; i++)
+        sum += (double)samples[i] * (double)samples[i];
+    free(samples);
+    sf_close(file);
+    return 10 * log10(sum / (double)count + 1e-20);
+}
+
+/* The music steps back by 8 to 12 dB under the voice (host/media/audio_mix.c); the static gain that follows cancels in the
+ * difference to a stretch without voice. The voice itself is mixed in at -60 dB and does not count. */
+static void test_music_steps_back_under_speech(void **state) {
+    (void)state;
+    const char *folder = make_folder("duck");
+    make_video(scratch("duck/clip.mkv"),
+               &(made_video){.width = 96, .height = 64, .frames = 150, .sound_seconds = 6, .sound = voice});
+    double under[2];
+    for (int duck = 0; duck < 2; duck++) {
+        spawned s;
+        run_line(&s, folder,
+                 duck ? "-q --steps 4 --seed 3 --keep-audio 0.001 --duck -o ducked.wav clip.mkv"
+                      : "-q --steps 4 --seed 3 --keep-audio 0.001 -o plain.wav clip.mkv");
+        if (s.status != 0)
+            fail_msg("%d: %s", s.status, s.err);
+        spawn_free(&s);
+        const char *path = duck ? scratch("duck/ducked.wav") : scratch("duck/plain.wav");
+        under[duck] = level_of(path, 1.4, 2.9) - level_of(path, 5, 5.9);
+    }
+    print_message("under speech: %.1f dB\n", under[1] - under[0]);
+    assert_true(under[1] - under[0] < -8 && under[1] - under[0] > -12.1);
 }
 
 /* ---- progress ------------------------------------------------------------------------------------------------------
@@ -366,6 +444,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_soundtrack_with_default_names),
         cmocka_unit_test(test_report_and_outputs),
+        cmocka_unit_test(test_a_still_picture_is_said_to_be_one),
+        cmocka_unit_test(test_music_steps_back_under_speech),
         cmocka_unit_test(test_a_bar_on_terminals),
         cmocka_unit_test(test_wrong_input_leaves_the_old_output),
         cmocka_unit_test(test_ambiguous_and_absent_devices),

@@ -368,13 +368,13 @@ static void test_a_lost_temporary_fails_the_commit(void **state) {
 
 static void test_discard_all_removes_what_is_open(void **state) {
     (void)state;
-    enum { MOST = 16 };
+    enum { MOST = 64 };
     const char *folder = make_folder("all");
     output_file out[MOST], extra;
     for (int round = 0; round < 2; round++) { /* slots are used again */
         for (int i = 0; i < MOST; i++)
             assert_ok(output_begin(&out[i], scratch("all/out.wav")));
-        assert_fails(output_begin(&extra, scratch("all/extra.wav")), LORIS_ERROR_INTERNAL, "16 outputs");
+        assert_fails(output_begin(&extra, scratch("all/extra.wav")), LORIS_ERROR_INTERNAL, "64 outputs");
         assert_int_equal(scratch_entries(folder), MOST);
         output_discard(&out[3]);
         errno = 77;
@@ -387,6 +387,61 @@ static void test_discard_all_removes_what_is_open(void **state) {
     assert_ok(file_write(scratch("all/out.wav"), "kept", 4));
     output_discard_all();
     assert_content(scratch("all/out.wav"), "kept");
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+static void test_a_group_appears_together(void **state) {
+    (void)state;
+    const char *folder = make_folder("group"), *kept = scratch_file("group/kept", "old", 3);
+    output_group g = {0};
+    output_group_hold(&g);
+    assert_ok(file_write(kept, "new", 3));
+    assert_ok(file_write(scratch("group/a"), "1", 1));
+    output_group_rest();
+    assert_ok(file_write(scratch("group/apart"), "2", 1));
+    assert_content(scratch("group/apart"), "2");
+    assert_content(kept, "old");
+    assert_false(file_exists(scratch("group/a")));
+    output_group_hold(&g);
+    assert_ok(file_write(scratch("group/a"), "3", 1)); /* the later of two under a name stays */
+    output_group_rest();
+    assert_ok(output_group_commit(&g));
+    assert_content(kept, "new");
+    assert_content(scratch("group/a"), "3");
+    assert_int_equal(scratch_entries(folder), 3);
+    assert_ok(output_group_commit(&g)); /* empty now */
+}
+
+static void test_a_group_can_be_discarded(void **state) {
+    (void)state;
+    const char *folder = make_folder("ungroup"), *kept = scratch_file("ungroup/kept", "old", 3);
+    for (int all = 0; all < 2; all++) {
+        output_group g = {0};
+        output_group_hold(&g);
+        assert_ok(file_write(kept, "new", 3));
+        assert_ok(file_write(scratch("ungroup/a"), "1", 1));
+        output_group_rest();
+        if (all)
+            output_discard_all();
+        output_group_discard(&g);
+        assert_content(kept, "old");
+        assert_int_equal(scratch_entries(folder), 1);
+    }
+}
+
+static void test_a_group_whose_file_is_lost_fails(void **state) {
+    (void)state;
+    const char *folder = make_folder("regroup"), *kept = scratch_file("regroup/kept", "old", 3);
+    output_group g = {0};
+    output_group_hold(&g);
+    assert_ok(file_write(scratch("regroup/a"), "1", 1));
+    assert_ok(file_write(kept, "new", 3));
+    output_group_rest();
+    assert_int_equal(unlink(g.held[0].temporary), 0);
+    assert_fails(output_group_commit(&g), LORIS_ERROR_OUTPUT, "regroup/a");
+    assert_content(kept, "old");
+    assert_int_equal(scratch_entries(folder), 1);
 }
 
 static void test_write_of_nothing(void **state) {
@@ -440,6 +495,9 @@ int main(void) {
         cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
         cmocka_unit_test(test_a_lost_temporary_fails_the_commit),
         cmocka_unit_test(test_discard_all_removes_what_is_open),
+        cmocka_unit_test(test_a_group_appears_together),
+        cmocka_unit_test(test_a_group_can_be_discarded),
+        cmocka_unit_test(test_a_group_whose_file_is_lost_fails),
         cmocka_unit_test(test_write_of_nothing),
         cmocka_unit_test(test_folder_make),
         cmocka_unit_test(test_file_exists),

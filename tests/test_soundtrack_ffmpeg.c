@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "diffusion/bands.h"
+#include "markup_check.h"
 #include "media/audio.h"
 #include "media/phase.h"
 #include "music/compose.h"
@@ -85,22 +87,30 @@ static loris_settings quick_settings(const char *rhythm_path) {
     return s;
 }
 
+static audio read_sound(const char *path) {
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path, SFM_READ, &info);
+    assert_non_null(file);
+    audio a = {.samples = calloc((size_t)(info.frames * info.channels) + 1, sizeof(float)),
+               .frames = (size_t)info.frames,
+               .channels = info.channels,
+               .rate = info.samplerate};
+    assert_non_null(a.samples);
+    assert_int_equal(sf_readf_float(file, a.samples, info.frames), info.frames);
+    sf_close(file);
+    return a;
+}
+
 static audio sounded(const loris_settings *s, const char *name) {
     loris_report report;
     const char *path = scratch(name);
     assert_ok(loris_soundtrack(engine, s, "unused.mp4", path, &report));
     assert_true(fabs(report.duration - clip_seconds) < 1e-9);
     assert_true(report.true_peak_db <= -0.9);
-    SF_INFO info = {0};
-    SNDFILE *file = sf_open(path, SFM_READ, &info);
-    assert_non_null(file);
-    assert_int_equal(info.samplerate, RATE);
-    assert_int_equal(info.channels, 1);
-    assert_int_equal(info.frames, llround(clip_seconds * RATE)); /* as long as the clip, to the sample */
-    audio a = {.samples = malloc((size_t)info.frames * sizeof(float)), .frames = (size_t)info.frames, .channels = 1, .rate = RATE};
-    assert_non_null(a.samples);
-    assert_int_equal(sf_readf_float(file, a.samples, info.frames), info.frames);
-    sf_close(file);
+    audio a = read_sound(path);
+    assert_int_equal(a.rate, RATE);
+    assert_int_equal(a.channels, 1);
+    assert_int_equal(a.frames, llround(clip_seconds * RATE)); /* as long as the clip, to the sample */
     return a;
 }
 
@@ -190,6 +200,123 @@ static void a_seed_repeats_and_another_differs(void **state) {
     rhythm_free(&r);
 }
 
+/* ---- takes ------------------------------------------------------------------------------------------------------- */
+
+enum { TAKES = 3 };
+
+static void name_takes(loris_take takes[TAKES], const char *folder) {
+    for (int i = 0; i < TAKES; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s/%d.wav", folder, i);
+        takes[i] =
+            (loris_take){.seed = 11 + (uint64_t)i, .output = scratch(name), .command = i ? "make <it> again" : NULL};
+    }
+}
+
+static void takes_differ_and_each_repeats_alone(void **state) {
+    (void)state;
+    rhythm r;
+    char *page;
+    size_t size;
+    loris_take takes[TAKES];
+    loris_report reports[TAKES];
+    events_at(&r, 0);
+    const char *path = scratch("takes.json");
+    assert_ok(rhythm_write(&r, path));
+    loris_settings s = quick_settings(path);
+    s.steps = 4;
+    assert_int_equal(mkdir(scratch("takes"), 0755), 0);
+    name_takes(takes, "takes");
+    assert_ok(loris_takes(engine, &s, "a.mp4", takes, TAKES, scratch("takes/sheet.html"), reports));
+    audio take[TAKES];
+    for (int i = 0; i < TAKES; i++) {
+        take[i] = read_sound(takes[i].output);
+        s.seed = takes[i].seed;
+        audio alone = sounded(&s, "alone.wav");
+        assert_int_equal(reports[i].seed, takes[i].seed);
+        assert_int_equal(take[i].frames, alone.frames);
+        assert_memory_equal(take[i].samples, alone.samples, alone.frames * sizeof *alone.samples);
+        for (int k = 0; k < i; k++)
+            assert_memory_not_equal(take[i].samples, take[k].samples, alone.frames * sizeof *alone.samples);
+        audio_free(&alone);
+    }
+    assert_true(reports[1].watch_seconds == 0 && reports[1].total_seconds > 0);
+    page = scratch_read(scratch("takes/sheet.html"), &size);
+    char *text_of_page = calloc(size + 1, 1);
+    assert_non_null(text_of_page);
+    memcpy(text_of_page, page, size);
+    assert_well_formed(text_of_page);
+    assert_int_equal(count_of(text_of_page, "<article "), TAKES);
+    assert_int_equal(count_of(text_of_page, "<audio "), TAKES);
+    assert_int_equal(count_of(text_of_page, "src=\"2.wav\""), 1);
+    assert_int_equal(count_of(text_of_page, "<code>make &lt;it&gt; again</code>"), TAKES - 1);
+    assert_int_equal(count_of(text_of_page, "://"), 0); /* nothing from elsewhere */
+    free(text_of_page);
+    free(page);
+    for (int i = 0; i < TAKES; i++)
+        audio_free(&take[i]);
+    rhythm_free(&r);
+}
+
+static void cancel_in_second_take(void *user, const char *stage, double done, double total) {
+    (void)user;
+    (void)done;
+    (void)total;
+    if (strcmp(stage, "phase 2/3") == 0)
+        loris_cancel();
+}
+
+static void takes_appear_together_or_not_at_all(void **state) {
+    (void)state;
+    rhythm r;
+    loris_take takes[TAKES];
+    events_at(&r, 0);
+    const char *path = scratch("half.json");
+    assert_ok(rhythm_write(&r, path));
+    loris_settings s = quick_settings(path);
+    s.steps = 2;
+    s.progress = cancel_in_second_take;
+    assert_int_equal(mkdir(scratch("half"), 0755), 0);
+    s.rhythm_out = scratch("half/seen.json");
+    name_takes(takes, "half");
+    scratch_write(takes[0].output, "old", 3);
+    assert_fails(loris_takes(engine, &s, "a.mp4", takes, TAKES, scratch("half/sheet.html"), NULL), LORIS_CANCELLED, NULL);
+    loris_resume();
+    assert_int_equal(scratch_entries(scratch("half")), 1);
+    size_t size;
+    char *kept = scratch_read(takes[0].output, &size);
+    assert_int_equal(size, 3);
+    free(kept);
+    assert_fails(loris_takes(engine, &s, "a.mp4", takes, 0, NULL, NULL), LORIS_ERROR_ARGUMENT, "0 takes");
+    assert_fails(loris_takes(engine, &s, "a.mp4", takes, 17, NULL, NULL), LORIS_ERROR_ARGUMENT, "17 takes");
+    rhythm_free(&r);
+}
+
+/* ---- little movement ------------------------------------------------------------------------------------------------ */
+
+/* A slideshow: nothing moves, and the music falls on the cuts. */
+static void where_nothing_moves_cuts_are_heard(void **state) {
+    (void)state;
+    rhythm r = {.duration = clip_seconds, .cut_count = EVENTS};
+    loris_report report;
+    r.cuts = calloc(EVENTS, sizeof *r.cuts);
+    assert_non_null(r.cuts);
+    memcpy(r.cuts, event_times, sizeof event_times);
+    const char *path = scratch("cuts.json");
+    assert_ok(rhythm_write(&r, path));
+    loris_settings s = quick_settings(path);
+    assert_ok(loris_soundtrack(engine, &s, "slides.mp4", scratch("cuts.wav"), &report));
+    assert_string_equal(report.note, "nothing moves: composed to 9 cuts");
+    assert_int_equal(report.events, 0);
+    audio a = read_sound(scratch("cuts.wav"));
+    double own = heard(a.samples, a.frames, 0), other = heard(a.samples, a.frames, -0.3);
+    print_message("heard at the cuts %.2f, 0.3 s before them %.2f\n", own, other);
+    assert_true(own >= 0.8);
+    assert_true(other <= own - 0.4);
+    audio_free(&a);
+    rhythm_free(&r);
+}
+
 /* ---- settings -------------------------------------------------------------------------------------------------------------------- */
 
 static void impossible_settings_are_refused_before_any_work(void **state) {
@@ -225,6 +352,9 @@ int main(void) {
         cmocka_unit_test(hits_are_heard_at_the_events),
         cmocka_unit_test(without_conditioning_the_hits_are_lost),
         cmocka_unit_test(a_seed_repeats_and_another_differs),
+        cmocka_unit_test(takes_differ_and_each_repeats_alone),
+        cmocka_unit_test(takes_appear_together_or_not_at_all),
+        cmocka_unit_test(where_nothing_moves_cuts_are_heard),
         cmocka_unit_test(impossible_settings_are_refused_before_any_work),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);

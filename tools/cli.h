@@ -148,6 +148,10 @@ uint64_t new_seed(void);
  * something was wrong and has been said, or the help or version was asked for. */
 bool parse_options(const command *c, int argc, char **argv, void *arguments, const char **operand, int *status);
 
+/* "loris-cl NAME WITH" and the words of a command line that parse_options() took, but for the options named in `without`
+ * (ended by NULL); quoted for a shell. free() it; NULL: out of memory. */
+char *repeat_options(const command *c, int argc, char **argv, const char *with, const char *const *without);
+
 /* Which of `candidates` (ended by NULL) was most likely meant by `word`; NULL when none is near. */
 const char *suggest(const char *word, const char *const *candidates);
 
@@ -203,6 +207,20 @@ int check_video(const char *video);
 /* names[0] is the video, the others are outputs, NULL where there is none: no output may be another, or replace the
  * video. */
 int check_names(const char *const *names, size_t count);
+
+/* ---- takes ------------------------------------------------------------------------------------------------------- */
+
+/* The soundtracks of a run. Of several, names are numbered: "dance.wav" -> "dance-take1.wav", and the page to listen to
+ * them is "dance-takes.html". */
+typedef struct take_list {
+    size_t count;
+    loris_take take[LORIS_TAKES_MAX];
+    char *sheet; /* NULL for a single one */
+} take_list;
+
+/* `midi_out` may be NULL; seeds count up from `seed`. False: out of memory. take_list_free() in any case. */
+bool take_list_make(take_list *list, size_t count, uint64_t seed, const char *output, const char *midi_out);
+void take_list_free(take_list *list); /* with the takes' commands, made by malloc() */
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 

@@ -324,3 +324,73 @@ bool parse_options(const command *c, int argc, char **argv, void *arguments, con
     *status = p.status;
     return !p.stopped;
 }
+
+/* ---- the command line, once more --------------------------------------------------------------------------------- */
+
+static bool is_among(const char *name, const char *const *names) {
+    for (; *names; names++)
+        if (strcmp(name, *names) == 0)
+            return true;
+    return false;
+}
+
+static void print_quoted(FILE *out, const char *word) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word; word++)
+        fprintf(out, *word == '\'' ? "'\\''" : "%c", *word);
+    fputc('\'', out);
+}
+
+/* The option that takes its value from the word after `word`, or stands in it with its value; NULL for an operand and
+ * for letters without a value. *values: how many words follow that belong to it. */
+static const option *option_of(const command *c, const char *word, int *values) {
+    const option *o = NULL;
+    int status;
+    *values = 0;
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    if (word[1] == '-') {
+        size_t length = strcspn(word + 2, "=");
+        o = find_long(c, word + 2, length, &status);
+        *values = o && takes_value(o) && word[2 + length] != '=';
+        return o;
+    }
+    for (const char *letter = word + 1; *letter; letter++) {
+        o = find_letter(c, *letter);
+        if (o && takes_value(o)) {
+            *values = !letter[1];
+            return o;
+        }
+    }
+    return o;
+}
+
+char *repeat_options(const command *c, int argc, char **argv, const char *with, const char *const *without) {
+    char *line = NULL;
+    size_t size;
+    FILE *out = open_memstream(&line, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, PROGRAM " %s %s", c->name, with);
+    bool options_end = false;
+    for (int i = 0; i < argc; i++) {
+        int values = 0;
+        bool ends = !options_end && strcmp(argv[i], "--") == 0;
+        const option *o = options_end || ends ? NULL : option_of(c, argv[i], &values);
+        bool left_out = o && is_among(o->name, without);
+        options_end = options_end || ends;
+        for (int end = i + values; i <= end && i < argc; i++)
+            if (!left_out)
+                print_quoted(out, argv[i]);
+        i--;
+    }
+    if (fclose(out) == 0)
+        return line;
+    free(line);
+    return NULL;
+}

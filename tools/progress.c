@@ -13,13 +13,14 @@ static const double SETTLE = 0.5; /* seconds of a stage before its remaining tim
 
 /* In columns: the bar; a stage's name, and what is said behind the bar, for which room is kept so that it holds still.
  */
-enum { BAR_MAX = 40, BAR_MIN = 8, STAGE_MAX = 16, STAGE_ROOM = 7, TEXT_ROOM = 36, COUNTED_MAX = 9999, WIDTH_MAX = 400 };
+enum { BAR_MAX = 40, BAR_MIN = 8, STAGE_MAX = 20, STAGE_ROOM = 7, TEXT_ROOM = 36, COUNTED_MAX = 9999, WIDTH_MAX = 400 };
 
 /* The library's messages come from any thread: whoever writes or reads this holds standard error's lock. */
 static struct {
     bool bar, lines, bold; /* redraw a bar; leave a line per finished stage; the terminal knows bold */
     bool drawn;            /* is a bar on the terminal now? */
     char stage[STAGE_MAX]; /* "" before the first */
+    int room;              /* for it: STAGE_ROOM, or more once a stage's name was longer */
     double since, redrawn; /* when the stage began; when the bar was last drawn */
 } state;
 
@@ -33,6 +34,7 @@ void progress_begin(bool quiet, bool verbose) {
     const char *terminal = getenv("TERM"), *plain = getenv("NO_COLOR");
     bool capable = isatty(STDERR_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
     memset(&state, 0, sizeof state);
+    state.room = STAGE_ROOM;
     state.bar = capable && !quiet;
     state.lines = !quiet && (verbose || !capable);
     state.bold = !(plain && *plain); /* no-color.org */
@@ -80,7 +82,7 @@ static void describe(char *out, size_t size, double done, double total, double e
 static void draw(double done, double total) {
     char text[96], bar[BAR_MAX + 5] = "";
     double fraction = total > 0 ? fmax(0, fmin(1, done / total)) : 0;
-    int width = terminal_width() - 1, room = width - STAGE_ROOM - TEXT_ROOM - 4; /* 4: two spaces, two brackets */
+    int width = terminal_width() - 1, room = width - state.room - TEXT_ROOM - 4; /* 4: two spaces, two brackets */
     int length = room < BAR_MAX ? room : BAR_MAX;
     describe(text, sizeof text, fraction * total, total, now() - state.since);
     if (total > 0 && length >= BAR_MIN) {
@@ -90,8 +92,8 @@ static void draw(double done, double total) {
             bar[3 + i] = i < filled ? '#' : '-';
         memcpy(bar + 3 + length, "]", 2);
     }
-    int left = width - STAGE_ROOM - (int)strlen(bar);
-    fprintf(stderr, "\r\033[K%s%-*.*s%s%s%.*s", state.bold ? "\033[1m" : "", STAGE_ROOM, width, state.stage,
+    int left = width - state.room - (int)strlen(bar);
+    fprintf(stderr, "\r\033[K%s%-*.*s%s%s%.*s", state.bold ? "\033[1m" : "", state.room, width, state.stage,
             state.bold ? "\033[0m" : "", bar, left > 0 ? left : 0, text);
     fflush(stderr);
     state.drawn = true;
@@ -102,7 +104,7 @@ static void draw(double done, double total) {
 static void end_stage(double at) {
     if (state.lines && state.stage[0]) {
         progress_hide();
-        fprintf(stderr, "%-*s %8.2f s\n", STAGE_ROOM, state.stage, at - state.since);
+        fprintf(stderr, "%-*s %8.2f s\n", state.room, state.stage, at - state.since);
     }
     state.stage[0] = '\0';
 }
@@ -114,6 +116,7 @@ void progress_update(void *user, const char *stage, double done, double total) {
     if (strncmp(state.stage, stage, STAGE_MAX - 1) != 0) {
         end_stage(at);
         snprintf(state.stage, sizeof state.stage, "%s", stage);
+        state.room = state.room > (int)strlen(state.stage) ? state.room : (int)strlen(state.stage);
         state.since = at;
         state.redrawn = 0;
     }

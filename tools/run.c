@@ -10,6 +10,7 @@ typedef struct run_arguments {
     const char *model, *output;
     const char *i3d, *pose, *preset; /* for LORIS checkpoints: the features of the video */
     int genre;
+    int takes;
     bool json, quiet, verbose;
 } run_arguments;
 
@@ -54,6 +55,15 @@ static const option options[] = {
      .help = "start of all chance",
      .detail = "the same seed, device and options give the same samples, another seed another piece",
      .fallback = "a new one, which is printed"},
+    {.kind = OPTION_INTEGER,
+     .name = "takes",
+     .argument = "N",
+     .field = offsetof(run_arguments, takes),
+     .low = 2,
+     .high = LORIS_TAKES_MAX,
+     .help = "make several soundtracks to choose from",
+     .detail = "with seeds that count up, as NAME-take1.mp4 and so on, and NAME-takes.html to listen to them",
+     .fallback = "one"},
     {.kind = OPTION_WORD,
      .name = "style",
      .argument = "NAME",
@@ -226,7 +236,8 @@ static const struct {
                      {"device_memory", REPORT_SIZE, offsetof(loris_report, device_memory)},
                      {"gain_db", REPORT_DOUBLE, offsetof(loris_report, gain_db)},
                      {"lufs", REPORT_DOUBLE, offsetof(loris_report, lufs)},
-                     {"true_peak_db", REPORT_DOUBLE, offsetof(loris_report, true_peak_db)}};
+                     {"true_peak_db", REPORT_DOUBLE, offsetof(loris_report, true_peak_db)},
+                     {"note", REPORT_TEXT, offsetof(loris_report, note)}};
 
 static void print_report(const char *video, const char *output, const loris_report *r) {
     fputs("{\"video\": ", stdout);
@@ -246,7 +257,7 @@ static void print_report(const char *video, const char *output, const loris_repo
         else
             printf("%d", *(const int *)field);
     }
-    puts("}");
+    putchar('}');
 }
 
 static void print_summary(const char *output, const loris_report *r) {
@@ -261,21 +272,39 @@ static void print_summary(const char *output, const loris_report *r) {
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-static int make_soundtrack(const run_arguments *a, const char *video) {
+static void print_result(const run_arguments *a, const char *video, const take_list *takes,
+                         const loris_report *reports) {
+    for (size_t i = 0; i < takes->count; i++)
+        if (a->json) {
+            fputs(takes->count == 1 ? "" : i ? ",\n " : "[", stdout);
+            print_report(video, takes->take[i].output, &reports[i]);
+        } else if (!a->quiet) {
+            print_summary(takes->take[i].output, &reports[i]);
+        }
+    if (a->json)
+        puts(takes->count == 1 ? "" : "]");
+    else if (!a->quiet && *reports->note)
+        printf("%s\n", reports->note);
+    if (takes->sheet && !a->json && !a->quiet) {
+        char name[4096];
+        snprintf(name, sizeof name, "%s", takes->sheet);
+        make_printable(name);
+        printf("%s: listen and choose\n", name);
+    }
+}
+
+static int make_soundtracks(const run_arguments *a, const char *video, const take_list *takes) {
     loris_engine *engine = NULL;
-    loris_report report;
+    loris_report reports[LORIS_TAKES_MAX];
     progress_begin(a->quiet, a->verbose);
     loris_status status = loris_engine_open(&engine, &a->engine);
     if (status == LORIS_OK)
-        status = loris_soundtrack(engine, &a->settings, video, a->output, &report);
+        status = loris_takes(engine, &a->settings, video, takes->take, takes->count, takes->sheet, reports);
     progress_end(status == LORIS_OK);
     loris_engine_close(engine);
     if (status != LORIS_OK)
         return complain_library(status);
-    if (a->json)
-        print_report(video, a->output, &report);
-    else if (!a->quiet)
-        print_summary(a->output, &report);
+    print_result(a, video, takes, reports);
     return EXIT_DONE;
 }
 
@@ -314,9 +343,32 @@ static int make_clip(const run_arguments *a, const char *video) {
     return EXIT_DONE;
 }
 
+static int check_outputs(const run_arguments *a, const char *video, const take_list *takes) {
+    const char *names[3 + 2 * LORIS_TAKES_MAX] = {video, a->settings.rhythm_out, takes->sheet};
+    size_t count = 3;
+    for (size_t i = 0; i < takes->count; i++) {
+        names[count++] = takes->take[i].output;
+        names[count++] = takes->take[i].midi_out;
+    }
+    return check_names(names, count);
+}
+
+static bool list_takes(take_list *takes, const run_arguments *a, int argc, char **argv) {
+    static const char *const without[] = {"seed", "takes", NULL};
+    bool listed = take_list_make(takes, (size_t)a->takes, a->settings.seed, a->output, a->settings.midi_out);
+    for (size_t i = 0; listed && i < takes->count; i++) {
+        char with[48];
+        snprintf(with, sizeof with, "--seed %llu", (unsigned long long)takes->take[i].seed);
+        takes->take[i].command = repeat_options(&command_run, argc, argv, with, without);
+        listed = takes->take[i].command != NULL;
+    }
+    return listed;
+}
+
 static int run(int argc, char **argv) {
-    run_arguments a = {.model = DEFAULT_MODEL, .preset = preset_words[0].name, .genre = -1};
+    run_arguments a = {.model = DEFAULT_MODEL, .takes = 1, .preset = preset_words[0].name, .genre = -1};
     const char *video;
+    take_list takes = {0};
     int status;
     loris_engine_defaults(&a.engine);
     loris_settings_defaults(&a.settings);
@@ -330,17 +382,21 @@ static int run(int argc, char **argv) {
                         "--duck makes room for the video's own sound, which is not kept");
     if (!a.i3d != !a.pose)
         return complain(EXIT_USAGE, "name both, or neither to have the video watched", "--i3d and --pose belong together");
+    if (a.i3d && a.takes > 1)
+        return complain(EXIT_USAGE, "use --seed for another", "--takes is for soundtracks that are composed, without --i3d");
     char *output = a.output ? NULL : default_output(video), *model = NULL;
     if (output)
         a.output = output;
-    status = !a.output ? complain(EXIT_FAULT, NULL, "out of memory") : check_video(video);
+    status = a.output && list_takes(&takes, &a, argc, argv) ? check_video(video)
+                                                            : complain(EXIT_FAULT, NULL, "out of memory");
     if (status == EXIT_DONE)
-        status = check_names((const char *const[]){video, a.output, a.settings.midi_out, a.settings.rhythm_out}, 4);
+        status = check_outputs(&a, video, &takes);
     if (status == EXIT_DONE && !(model = find_model(a.model, false)))
         status = EXIT_INPUT;
     a.settings.model = model;
     if (status == EXIT_DONE)
-        status = a.i3d ? make_clip(&a, video) : make_soundtrack(&a, video);
+        status = a.i3d ? make_clip(&a, video) : make_soundtracks(&a, video, &takes);
+    take_list_free(&takes);
     free(model);
     free(output);
     return status;

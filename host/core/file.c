@@ -137,7 +137,7 @@ bool file_exists(const char *path) {
 /* ---- temporaries still open ------------------------------------------------------------------------------------- */
 
 /* Static storage, so that a signal handler can remove what is listed: output_discard_all() touches nothing else. */
-enum { MAX_OPEN = 16 };
+enum { MAX_OPEN = 64 };
 enum { SLOT_FREE, SLOT_CLAIMED, SLOT_OPEN };
 
 static struct {
@@ -359,21 +359,69 @@ static void sync_folder_of(const char *path) {
     (void)sync_path(folder, O_DIRECTORY);
 }
 
-loris_status output_commit(output_file *out) {
-    if (!out->path)
-        return fail(LORIS_ERROR_INTERNAL, NULL, "an output was committed that is not open");
+static loris_status place(output_file *out) {
     loris_status status = LORIS_OK;
-    int error = sync_path(out->temporary, 0);
-    if (!error && rename(out->temporary, out->path) != 0)
-        error = errno;
-    if (error) {
-        status = fail_write(out->path, error);
-        unlink(out->temporary);
-    } else {
+    if (rename(out->temporary, out->path) == 0) {
         sync_folder_of(out->path);
+    } else {
+        status = fail_write(out->path, errno);
+        unlink(out->temporary);
     }
     release_output(out);
     return status;
+}
+
+static _Thread_local output_group *holding; /* NULL = commits take place at once */
+
+static loris_status hold(output_group *g, output_file *out) {
+    output_file *held = realloc(g->held, (g->count + 1) * sizeof *held);
+    if (!held) {
+        output_discard(out);
+        return fail_memory("outputs");
+    }
+    g->held = held;
+    held[g->count++] = *out;
+    *out = (output_file){.slot = -1};
+    return LORIS_OK;
+}
+
+loris_status output_commit(output_file *out) {
+    if (!out->path)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "an output was committed that is not open");
+    int error = sync_path(out->temporary, 0);
+    if (error) {
+        loris_status status = fail_write(out->path, error);
+        output_discard(out);
+        return status;
+    }
+    return holding ? hold(holding, out) : place(out);
+}
+
+void output_group_hold(output_group *g) {
+    holding = g;
+}
+
+void output_group_rest(void) {
+    holding = NULL;
+}
+
+loris_status output_group_commit(output_group *g) {
+    loris_status status = LORIS_OK;
+    for (size_t i = 0; i < g->count; i++)
+        if (status == LORIS_OK)
+            status = place(&g->held[i]);
+        else
+            output_discard(&g->held[i]);
+    free(g->held);
+    *g = (output_group){0};
+    return status;
+}
+
+void output_group_discard(output_group *g) {
+    for (size_t i = 0; i < g->count; i++)
+        output_discard(&g->held[i]);
+    free(g->held);
+    *g = (output_group){0};
 }
 
 static int write_all(const char *path, const char *data, size_t size) {

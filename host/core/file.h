@@ -41,9 +41,22 @@ typedef struct output_file {
 } output_file;
 
 loris_status output_begin(output_file *out, const char *path); /* LORIS_ERROR_OUTPUT: no folder, not writable, ... */
-loris_status output_commit(output_file *out);                  /* fsync, rename */
+loris_status output_commit(output_file *out);                  /* fsync, rename (or held, see below) */
 void output_discard(output_file *out);
 void output_discard_all(void);
+
+/* Outputs that appear together. What this thread commits between output_group_hold() and output_group_rest() is complete
+ * but keeps its temporary name until output_group_commit() renames all, in order. A rename that fails (a folder was
+ * removed meanwhile) leaves those before it in place and discards the rest. Zero-initialise to start; both ends free. */
+typedef struct output_group {
+    output_file *held;
+    size_t count;
+} output_group;
+
+void output_group_hold(output_group *g);
+void output_group_rest(void);
+loris_status output_group_commit(output_group *g);
+void output_group_discard(output_group *g);
 
 /* All at once: begin, write, commit. */
 loris_status file_write(const char *path, const void *data, size_t size);

@@ -24,7 +24,14 @@ typedef struct bands_request {
     void *progress_user;
 } bands_request;
 
-/* out [rows][bands]: natural logarithms of band magnitudes, see media/phase.h. */
+/* Several scores of one clip, with the network built once. The request is copied; runs take the
+ * conditioning and style given to them, with as many frames as the request's. */
+typedef struct bands_sampler bands_sampler;
+loris_status bands_sampler_new(bands_sampler **out, const bands_request *request);
+loris_status bands_sampler_run(bands_sampler *s, const conditioning *c, style played, float *out, sampling_report *report);
+void bands_sampler_free(bands_sampler *s); /* NULL is allowed */
+
+/* One. out [rows][bands]: natural logarithms of band magnitudes, see media/phase.h. */
 loris_status bands_sample(const bands_request *request, float *out, sampling_report *report);
 
 #endif

@@ -176,7 +176,7 @@ typedef struct loris_settings {
     const char *rhythm_in;  /* a rhythm file that replaces watching the video; NULL = watch */
     const char *rhythm_out; /* where to write the rhythm; NULL = nowhere */
     const char *midi_out;   /* where to write the score as a MIDI file; NULL = nowhere */
-    loris_progress_function *progress; /* stages "watch", "denoise", "phase", "write"; NULL = none */
+    loris_progress_function *progress; /* stages "watch", "denoise", "phase", "write", "phase 2/5" of takes; NULL = none */
     void *progress_user;
 } loris_settings;
 
@@ -197,10 +197,28 @@ typedef struct loris_report {
 } loris_report;
 
 /* Watches `video`, composes, sounds and writes `output`: .mp4 .mkv .mov = the video's packets untouched with the soundtrack
- * beside them; .wav .flac .ogg = the sound alone. The file appears complete or not at all; an existing one is replaced only on
- * success. `report` may be NULL. */
+ * beside them; .wav .flac .ogg = the sound alone. Outputs (with rhythm_out and midi_out) appear complete and together, or not at all;
+ * existing ones are replaced only on success. `report` may be NULL. */
 LORIS_API loris_status loris_soundtrack(loris_engine *engine, const loris_settings *settings, const char *video,
                                         const char *output, loris_report *report);
+
+/* ---- takes: several soundtracks of one video --------------------------------------------------------------------------------- */
+
+#define LORIS_TAKES_MAX 16
+
+typedef struct loris_take {
+    uint64_t seed;
+    const char *output;   /* as of loris_soundtrack() */
+    const char *midi_out; /* NULL = nowhere */
+    const char *command;  /* what makes it again, shown on the sheet; NULL = not shown */
+} loris_take;
+
+/* As loris_soundtrack() for each of 1 to LORIS_TAKES_MAX takes, in place of the settings' seed and midi_out; the video is watched and
+ * the network built once. A take gives the same samples as loris_soundtrack() does with its seed. `sheet` names an HTML page to
+ * listen to them and choose (it plays the files, which lie beside it); NULL = none. All outputs appear together or none. `reports`,
+ * one a take, may be NULL; watch_seconds is the first one's. */
+LORIS_API loris_status loris_takes(loris_engine *engine, const loris_settings *settings, const char *video,
+                                   const loris_take *takes, size_t count, const char *sheet, loris_report *reports);
 
 /* ---- model files ----------------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,46 @@
+/* Making soundtracks: what the takes of one video share, and one take. */
+#ifndef LORIS_API_JOB_H
+#define LORIS_API_JOB_H
+
+#include "api/engine.h"
+#include "core/file.h"
+#include "diffusion/bands.h"
+#include "media/audio.h"
+#include "music/score.h"
+#include "rhythm/rhythm.h"
+
+typedef struct job {
+    loris_engine *engine;
+    const loris_settings *settings;
+    const char *video;
+    size_t takes, take; /* how many; the one that is made, from 0 */
+    model *model;
+    char model_hash[65];
+    weights *weights;
+    sampling_settings sampling;
+    rhythm rhythm; /* as seen or read */
+    char note[LORIS_NOTE_MAX];
+    size_t samples, rows;   /* of the clip: of sound, of the spectrogram */
+    bands_sampler *sampler; /* of the first take, for all */
+    uint64_t noise_seed;    /* of the take that is sampled */
+    double watch_seconds;
+    output_group outputs;
+} job;
+
+typedef struct take {
+    score score;
+    audio audio;
+    loris_report report;
+} take;
+
+loris_status job_open(job *j);  /* the model */
+loris_status job_watch(job *j); /* or read: fills rhythm and note */
+void job_close(job *j);         /* with outputs that were not committed */
+
+/* Composes, samples, sounds and writes into j->outputs. take_free() also after failure. */
+loris_status take_make(job *j, const loris_take *wanted, take *t);
+void take_free(take *t);
+
+double seconds_now(void); /* of a steady clock */
+
+#endif
