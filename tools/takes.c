@@ -18,7 +18,7 @@ bool take_list_make(take_list *list, size_t count, uint64_t seed, const char *ou
         return false;
     for (size_t i = 0; i < count; i++) {
         loris_take *t = &list->take[i];
-        char ending[24] = "";
+        char ending[32] = "";
         if (count > 1)
             snprintf(ending, sizeof ending, "-take%zu", i + 1);
         t->seed = seed + i;
