@@ -16,7 +16,8 @@ static loris_status hawkes_lower(lowering *l, const node *n) {
     int_argument(l, out.length);
     int_argument(l, (int)half);
     float_argument(l, (float)sqrt(out.channels));
-    launch_range(l, 2, (const size_t[3]){half, shape_rows(out)}, (const size_t[3]){1, 1}, -1);
+    const size_t most = lowering_compute(l)->dev.max_work_group;
+    launch_range(l, 2, (const size_t[3]){half, shape_rows(out)}, (const size_t[3]){most < 64 ? most : 64, 1}, -1);
     return lowering_status(l);
 }
 

@@ -60,9 +60,10 @@ static loris_status lstm_prepare(compute *c, node *n) {
 static loris_status lstm_lower(lowering *l, const node *n) {
     const lstm_parameters *p = node_parameters(n);
     const shape out = node_out_shape(n);
-    const bool wide = wide_items(lowering_compute(l));
+    const compute *c = lowering_compute(l);
+    const bool wide = wide_items(c);
     const int vec = wide ? 16 : 4;
-    const size_t local = wide ? 1 : 16;
+    const size_t local = wide ? 1 : c->dev.max_work_group < 16 ? c->dev.max_work_group : 16;
     for (int step = 0; step < out.length; step++) {
         const panel_layout layout = {p->hidden, vec * (int)local};
         launch_kernel(l, "lstm", "lstm_step", "VEC=%d PANEL=%d", vec, layout.panel);
