@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/npy.h"
 #include "make_video.h"
 #include "scratch.h"
 #include "spawned.h"
@@ -24,9 +25,21 @@ static int setup(void **state) {
     return 0;
 }
 
-static counts run(const char *guidance, int steps) {
-    char line[256], file[4200], cache[4200];
-    snprintf(line, sizeof line, "-q --rhythm rhythm.json --seed 1 --guidance %s --steps %d -o out.wav clip.mp4", guidance, steps);
+static void write_array(const char *name, int rank, const int64_t *dim) {
+    size_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dim[i];
+    float *values = malloc(count * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(i * 7919 % 1009) / 100;
+    assert_ok(npy_write_f32(scratch(name), rank, dim, values));
+    free(values);
+}
+
+/* Runs `line` with the layer and a cache of compiled kernels of its own. */
+static counts run(const char *line) {
+    char file[4200], cache[4200];
     snprintf(file, sizeof file, "LORIS_COUNTS=%s", scratch("counts"));
     snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
     const char *const environment[] = {cache, "OPENCL_LAYERS=" LORIS_LAYER, file, NULL};
@@ -44,11 +57,8 @@ static counts run(const char *guidance, int steps) {
     return c;
 }
 
-static void steps_make_nothing_and_launch_the_same(void **state) {
-    (void)state;
-    counts c[3];
-    for (int i = 0; i < 3; i++)
-        c[i] = run("1", 4 + 2 * i); /* without guidance all steps are alike */
+/* Three runs that differ in their number of steps alone, evenly. */
+static void expect_equal_steps(const counts c[3]) {
     assert_true(c[0].buffers > 0 && c[0].programs > 0 && c[0].kernels > 0);
     for (int i = 1; i < 3; i++) {
         assert_int_equal(c[i].buffers, c[0].buffers);
@@ -59,7 +69,35 @@ static void steps_make_nothing_and_launch_the_same(void **state) {
     assert_int_equal(c[2].launches - c[1].launches, c[1].launches - c[0].launches);
 }
 
+static void steps_of_the_default_model(void **state) {
+    (void)state;
+    counts c[3];
+    for (int i = 0; i < 3; i++) {
+        char line[256]; /* without guidance all steps are alike */
+        snprintf(line, sizeof line, "-q --rhythm rhythm.json --seed 1 --guidance 1 --steps %d -o out.wav clip.mp4", 4 + 2 * i);
+        c[i] = run(line);
+    }
+    expect_equal_steps(c);
+}
+
+static void steps_of_a_conditional_network(void **state) {
+    (void)state;
+    counts c[3];
+    write_array("video.npy", 2, (const int64_t[]){50, 32});
+    write_array("pose.npy", 3, (const int64_t[]){40, 17, 3});
+    for (int i = 0; i < 3; i++) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "-q --model " LORIS_TEST_DATA "/unet/cond --i3d video.npy --pose pose.npy --sampler dpmpp2m --seed 1 --steps %d "
+                 "-o out.wav clip.mp4",
+                 2 + i);
+        c[i] = run(line);
+    }
+    expect_equal_steps(c);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_make_nothing_and_launch_the_same)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_of_the_default_model),
+                                       cmocka_unit_test(steps_of_a_conditional_network)};
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }
