@@ -49,8 +49,17 @@ static uint8_t slideshow(int x, int y, int frame) {
     return block(x, y, slide);
 }
 
+/* A still picture but for a mouth of 16 x 8 that opens and shuts, irregularly, some 3 times a second. */
+static uint8_t speaker(int x, int y, int frame) {
+    uint32_t bits = (uint32_t)(frame / 4) * 2654435761u;
+    int open = (bits >> 13) % 4;
+    bool mouth = x >= 40 && x < 56 && y >= 40 - open && y < 44 + open;
+    return mouth ? 20 : block(x, y, 0);
+}
+
 static const made_video still = {.width = 96, .height = 64, .frames = 100, .luma = one_picture};
 static const made_video slides = {.width = 96, .height = 64, .frames = 240, .luma = slideshow};
+static const made_video talking = {.width = 96, .height = 64, .frames = 250, .luma = speaker};
 
 /* ---- tests ---------------------------------------------------------------------------------------------------------
  */
@@ -60,6 +69,7 @@ static int setup(void **state) {
     snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
     make_video(scratch("still.mkv"), &still);
     make_video(scratch("slides.mkv"), &slides);
+    make_video(scratch("talking.mkv"), &talking);
     return failed;
 }
 
@@ -138,6 +148,15 @@ static void test_what_hardly_moves_is_said(void **state) {
     spawn_free(&s);
 }
 
+static void test_a_talking_head_is_little_movement(void **state) {
+    (void)state;
+    spawned s;
+    run_in(&s, "", "rhythm talking.mkv");
+    assert_status(&s, 0);
+    assert_contains(s.out, "\nlittle movement: only ");
+    spawn_free(&s);
+}
+
 static void test_wrong_input(void **state) {
     (void)state;
     static const struct {
@@ -170,6 +189,7 @@ int main(void) {
         cmocka_unit_test(test_a_table_by_default),
         cmocka_unit_test(test_json_file_and_picture_agree),
         cmocka_unit_test(test_what_hardly_moves_is_said),
+        cmocka_unit_test(test_a_talking_head_is_little_movement),
         cmocka_unit_test(test_wrong_input),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);

@@ -1,4 +1,4 @@
-/* The rhythm as a picture and as a line of words. */
+/* The rhythm as a picture. */
 #include "compare.h"
 
 #include <math.h>
@@ -149,47 +149,6 @@ static void the_strongest_events_are_shown_where_there_is_room(void **state) {
     }
 }
 
-/* ---- words ---------------------------------------------------------------------------------------------------------
- */
-
-static void what_there_is_to_compose_to_is_said(void **state) {
-    (void)state;
-    static const struct {
-        size_t events, cuts;
-        double bpm;
-        const char *note;
-    } cases[] = {{0, 0, 0, "nothing moves: only the duration to compose to"},
-                 {0, 1, 0, "nothing moves: composed to one cut"},
-                 {0, 3, 100, "nothing moves: composed to 3 cuts"},
-                 {1, 3, 0, "little movement: composed to 3 cuts and one movement"},
-                 {2, 0, 0, "little movement: only 2 movements to compose to"},
-                 {40, 3, 0, "no steady pulse: composed to 40 movements as they come"},
-                 {40, 3, 100, ""}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        rhythm r = even_rhythm(20, cases[i].events, cases[i].cuts);
-        char note[LORIS_NOTE_MAX];
-        r.bpm = cases[i].bpm;
-        rhythm_note(&r, note);
-        assert_string_equal(note, cases[i].note);
-        rhythm_free(&r);
-    }
-}
-
-static void cuts_stand_in_where_little_moves(void **state) {
-    (void)state;
-    rhythm still = even_rhythm(20, 2, 3), lively = even_rhythm(20, 40, 3);
-    assert_ok(rhythm_lend_cuts(&still));
-    assert_ok(rhythm_lend_cuts(&lively));
-    assert_int_equal(still.event_count, 5); /* 5 s, 15 s and cuts at 5, 10, 15 s */
-    for (size_t i = 1; i < 5; i++)
-        assert_true(still.events[i].time >= still.events[i - 1].time);
-    assert_float_equal(still.events[2].time, 10, 1e-9);
-    assert_int_equal(still.events[2].kind, EVENT_IMPACT);
-    assert_int_equal(lively.event_count, 40);
-    rhythm_free(&still);
-    rhythm_free(&lively);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_beat_and_cut_is_drawn_once),
@@ -198,8 +157,6 @@ int main(void) {
         cmocka_unit_test(names_of_files_are_only_text),
         cmocka_unit_test(a_rhythm_of_nothing_is_drawn),
         cmocka_unit_test(the_strongest_events_are_shown_where_there_is_room),
-        cmocka_unit_test(what_there_is_to_compose_to_is_said),
-        cmocka_unit_test(cuts_stand_in_where_little_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ static void test_round_trip(void **state) {
     rhythm r = {.duration = 2.5,
                 .bpm = 100.1,
                 .tempo_confidence = 0.87,
+                .movement = 0.0123,
                 .beats = beats,
                 .beat_count = 3,
                 .downbeats = downbeats,
@@ -53,6 +54,7 @@ static void test_round_trip(void **state) {
     rhythm back;
     assert_ok(rhythm_read(&back, f->path));
     assert_true(back.duration == r.duration && back.bpm == r.bpm && back.tempo_confidence == r.tempo_confidence);
+    assert_true(back.movement == 0.0123);
     assert_int_equal(back.beat_count, 3);
     assert_int_equal(back.downbeat_count, 1);
     assert_int_equal(back.cut_count, 2);
@@ -99,6 +101,8 @@ static void test_hostile(void **state) {
         {"{\"version\":1,\"duration_s\":-1,\"events\":[]}", "duration_s"},
         {"{\"version\":1,\"duration_s\":1e300,\"events\":[]}", "duration_s"},
         {"{\"version\":1,\"duration_s\":1}", "events"},
+        {"{\"version\":1,\"duration_s\":1,\"movement\":-0.1,\"events\":[]}", "movement"},
+        {"{\"version\":1,\"duration_s\":1,\"movement\":\"much\",\"events\":[]}", "movement"},
         {"{\"version\":1,\"duration_s\":1,\"events\":{}}", "events"},
         {"{\"version\":1,\"duration_s\":1,\"events\":[3]}", "events[0]"},
         {"{\"version\":1,\"duration_s\":1,\"events\":[{\"t\":0.5,\"kind\":\"onset\"}]}", "events[0]"},

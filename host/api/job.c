@@ -10,6 +10,7 @@
 #include "media/phase.h"
 #include "media/video.h"
 #include "music/compose.h"
+#include "rhythm/fallback.h"
 #include "rhythm/watch.h"
 
 static const double TARGET_LUFS = -16, TRUE_PEAK_DB = -1;
@@ -96,17 +97,6 @@ typedef struct making {
     float *bands; /* [rows][bands] */
 } making;
 
-/* The composer may need more events than were seen. */
-static loris_status copy_events(rhythm *out, const rhythm *r) {
-    *out = *r;
-    out->events = calloc(r->event_count + 1, sizeof *out->events);
-    if (!out->events)
-        return fail_memory("the events");
-    if (r->event_count)
-        memcpy(out->events, r->events, r->event_count * sizeof *out->events);
-    return LORIS_OK;
-}
-
 static loris_status compose_score(making *m) {
     const job *j = m->job;
     const loris_settings *s = j->settings;
@@ -120,11 +110,9 @@ static loris_status compose_score(making *m) {
         settings.style = (int)named;
     }
     rhythm followed;
-    TRY(copy_events(&followed, &j->rhythm));
-    loris_status status = rhythm_lend_cuts(&followed);
-    if (status == LORIS_OK)
-        status = compose(&m->take->score, &followed, &settings);
-    free(followed.events);
+    TRY(rhythm_followed(&followed, &j->rhythm));
+    loris_status status = compose(&m->take->score, &followed, &settings);
+    rhythm_free(&followed);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "core/markup.h"
 #include "media/thumbnail.h"
 #include "media/video.h"
+#include "rhythm/fallback.h"
 #include "rhythm/picture.h"
 #include "rhythm/watch.h"
 

@@ -28,6 +28,7 @@ loris_status energy_find(rhythm *r, const motion_grid *g) {
         speed[i] = mean_speed(g, ((double)i - 0.5) * SPACING, ((double)i + 0.5) * SPACING);
     float full;
     loris_status status = signal_percentile(speed, count, 0.95, &full);
+    r->movement = round((double)full * 1e6) / 1e6;
     full = fmaxf(full, LOWEST_FULL);
     for (size_t i = 0; i < count; i++)
         r->energy[i] = (rhythm_energy){(double)i * SPACING, fminf(speed[i] / full, 1.0f)};

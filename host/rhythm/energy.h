@@ -6,7 +6,8 @@
 #include "rhythm/rhythm.h"
 
 /* Fills r->energy from the grid: every 0.5 s from 0 to the end, the mean speed around that moment, 1 being the clip's
- * 95th percentile. A clip in which hardly anything moves keeps low values. Needs r->duration. */
+ * 95th percentile, which becomes r->movement: lengths of the picture's longer side a second, averaged over its area. A
+ * clip in which hardly anything moves keeps low values. Needs r->duration. */
 loris_status energy_find(rhythm *r, const motion_grid *g);
 
 #endif

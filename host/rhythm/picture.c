@@ -275,7 +275,7 @@ static void draw_axis(text *out, const layout *l, size_t row) {
         line(out, "base", x, base, x, base + 5);
         label(out, "faint middle", x, base + 18, decimal_of(k * step, places).text);
     }
-    label(out, "faint end", LEFT - 10, base + 18, "seconds");
+    label(out, "faint end", LEFT - 16, base + 18, "seconds");
 }
 
 static void draw_thumbnails(text *out, const layout *l, size_t row, const thumbnail *list, size_t count) {

@@ -29,6 +29,7 @@ typedef struct rhythm {
     double duration;                  /* > 0 */
     double bpm;                       /* 0 = no pulse */
     double tempo_confidence;          /* 0..1 */
+    double movement;                  /* how fast the liveliest moments are (energy.h); 0 = not known */
     double *beats, *downbeats, *cuts; /* ascending */
     size_t beat_count, downbeat_count, cut_count;
     rhythm_energy *energy; /* ascending in time */
@@ -38,13 +39,6 @@ typedef struct rhythm {
 } rhythm;
 
 void rhythm_free(rhythm *r); /* frees the arrays and zeroes; NULL is allowed */
-
-/* One line on what music has to go by where that is not a pulse and movements: a static shot, a talking head, a
- * slideshow, movement without a pulse. Else "". */
-void rhythm_note(const rhythm *r, char note[LORIS_NOTE_MAX]);
-
-/* Where hardly anything moves, cuts become events as well, so that music falls on them. */
-loris_status rhythm_lend_cuts(rhythm *r);
 
 /* {"version":1,"duration_s":..,"tempo":{"bpm","confidence","beats":[..],"downbeats":[..]},"cuts":[..],
  *  "energy":[[s,0..1]..],"events":[{"t","kind":"onset"|"impact","strength"}..]}

@@ -9,6 +9,7 @@
 enum { VERSION = 1, FILE_LIMIT = 64 << 20 };
 static const double LONGEST = 86400.0; /* a day */
 static const double HIGHEST_BPM = 1000.0;
+static const double HIGHEST_MOVEMENT = 1000.0; /* pictures a second */
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
@@ -27,6 +28,8 @@ loris_status rhythm_to_json(const rhythm *r, json_writer *w) {
     json_open(w, NULL, '{');
     json_integer(w, "version", VERSION);
     json_number(w, "duration_s", r->duration);
+    if (r->movement > 0)
+        json_number(w, "movement", r->movement);
     json_open(w, "tempo", '{');
     json_number(w, "bpm", r->bpm);
     json_number(w, "confidence", r->tempo_confidence);
@@ -186,6 +189,8 @@ static loris_status from_json(rhythm *r, const json *root, const char *path) {
     TRY(json_need_number(root, "duration_s", 0.0, LONGEST, &r->duration, path));
     if (!(r->duration > 0.0))
         return fail(LORIS_ERROR_INPUT, "correct the file there", "%s: \"duration_s\" is not positive", path);
+    if (json_get(root, "movement"))
+        TRY(json_need_number(root, "movement", 0.0, HIGHEST_MOVEMENT, &r->movement, path));
     const json *tempo = json_get(root, "tempo");
     if (tempo && tempo->type != JSON_OBJECT)
         return fail(LORIS_ERROR_INPUT, "see docs/formats.md", "%s: \"tempo\" is not an object", path);
