@@ -181,10 +181,10 @@ static loris_status play_hit(composer *c, random_state *r, const hit *h, lane se
 }
 
 loris_status accents_play(composer *c) {
-    static const lane backbeats[] = {LANE_SNARE, LANE_CLAP}, others[] = {LANE_SNARE, LANE_CLAP, LANE_TOM};
+    static const lane backbeats[] = {LANE_SNARE, LANE_CLAP};
     random_state r = composer_random(c, CONCERN_HITS);
-    int strong = random_below(&r, 2), light = random_below(&r, 2);
-    lane second[] = {[HIT_LIGHT] = others[light + (light >= strong)],
+    int strong = random_below(&r, 2);
+    lane second[] = {[HIT_LIGHT] = backbeats[1 - strong],
                      [HIT_STRONG] = backbeats[strong],
                      [HIT_PEAK] = LANE_CRASH}; /* one drum a tier throughout a piece, so that it is heard as meant */
     for (size_t i = 0; i < c->hit_count; i++) {

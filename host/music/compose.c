@@ -101,7 +101,8 @@ static int by_accent_time(const void *a, const void *b) {
 }
 
 /* Sorts; makes one note of those of one pitch struck within 30 ms (the groove's and a hit's); ends a note where its
- * pitch is struck again, as one string or key would. */
+ * pitch is struck again, as one string or key would; a chord struck again sounds at least as long as it was meant to
+ * before, so that a stab does not take it away. */
 static void tidy_notes(score *s) {
     static const double SAME = 0.03;
     size_t kept = 0, last[PART_COUNT][128] = {{0}}; /* index + 1 */
@@ -116,8 +117,11 @@ static void tidy_notes(score *s) {
             before->duration = fmax(before->duration, n.time + n.duration - before->time);
             continue;
         }
-        if (before)
+        if (before) {
+            if (n.part == PART_HARMONY)
+                n.duration = fmax(n.duration, before->time + before->duration - n.time);
             before->duration = fmin(before->duration, n.time - before->time);
+        }
         s->notes[kept++] = n;
         *slot = kept;
     }
