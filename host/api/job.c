@@ -169,7 +169,7 @@ static loris_status keep_samples(void *user, const float *samples, size_t count)
 static void keep_within_full_scale(float *bands, size_t count, const model_bands *b) {
     const float highest = logf((float)b->window / 4 + b->floor);
     for (size_t i = 0; i < count; i++)
-        if (bands[i] > highest && bands[i] <= LOUDEST_BAND) /* above that the network failed, which phase recovery says */
+        if (bands[i] > highest && bands[i] <= LOUDEST_BAND) /* beyond, phase recovery says that the network failed */
             bands[i] = highest;
 }
 
