@@ -20,7 +20,10 @@ int support_open(void **state) {
     compute_settings settings = {.device = getenv("LORIS_TEST_DEVICE"), .cache_dir = ""};
     const char *backend = getenv("LORIS_TEST_BACKEND");
     if (backend)
-        settings.backend = !strcmp(backend, "clblast") ? BACKEND_CLBLAST : !strcmp(backend, "own") ? BACKEND_OWN : BACKEND_AUTO;
+        settings.backend = !strcmp(backend, "clblast")  ? BACKEND_CLBLAST
+                           : !strcmp(backend, "onednn") ? BACKEND_ONEDNN
+                           : !strcmp(backend, "own")    ? BACKEND_OWN
+                                                        : BACKEND_AUTO;
     settings.precision = support_precision();
     if (compute_open(&device_under_test, &settings) != LORIS_OK) {
         print_error("%s\n%s\n", loris_error_message(), loris_error_hint());

@@ -10,7 +10,7 @@
 #include "compare.h" /* last: it brings cmocka.h, which has a fail() of its own */
 
 /* cmocka group set-up and tear-down. The device is $LORIS_TEST_DEVICE or the default, the product backend
- * $LORIS_TEST_BACKEND ("own", "clblast") or automatic, the weights' precision $LORIS_TEST_PRECISION ("f32", "bf16", "f16")
+ * $LORIS_TEST_BACKEND ("own", "clblast", "onednn") or automatic, the weights' precision $LORIS_TEST_PRECISION ("f32", "bf16", "f16")
  * or automatic; the program cache is off. */
 int support_open(void **state);
 int support_close(void **state);

@@ -25,11 +25,17 @@ static backend own_cpu_f16 = {"own, CPU, f16", BACKEND_OWN, 0, PRECISION_F16};
 static backend own_gpu_f16 = {"own, GPU, f16", BACKEND_OWN, 1, PRECISION_F16};
 static backend own_cpu_bf16 = {"own, CPU, bf16", BACKEND_OWN, 0, PRECISION_BF16};
 static backend own_gpu_bf16 = {"own, GPU, bf16", BACKEND_OWN, 1, PRECISION_BF16};
+static backend onednn = {"oneDNN", BACKEND_ONEDNN, 0, PRECISION_F32};
+static backend onednn_bf16 = {"oneDNN, bf16", BACKEND_ONEDNN, 0, PRECISION_BF16};
 static backend clblast = {"CLBlast", BACKEND_CLBLAST, 0, PRECISION_F32};
+
+static double term_roundoff; /* beside what f32 arithmetic does */
 
 static const backend *use(const backend *which) {
     support_compute()->settings.backend = which->setting;
     support_compute()->settings.precision = which->precision;
+    /* oneDNN rounds x, too, to the nearest bf16: each term is off by up to 2^-8 of itself. */
+    term_roundoff = which->setting == BACKEND_ONEDNN && which->precision == PRECISION_BF16 ? 0x1p-8 : 0;
     pretend_kind(which->kind);
     return which;
 }
@@ -41,7 +47,7 @@ static const backend *use(const backend *which) {
  * new approach to probabilistic rounding error analysis", 2019, with lambda = 6). The slopes of SiLU and GELU stay
  * below 1.13, and their own errors below 1e-6 max(1, |x|) (kernels/common.clh). */
 static double tolerance_of(int terms, double magnitude, double before_activation, activation which) {
-    const double sum = 6 * sqrt(terms + 3) * ldexp(1, -24) * magnitude;
+    const double sum = (6 * sqrt(terms + 3) * ldexp(1, -24) + term_roundoff) * magnitude;
     return which == ACTIVATION_NONE ? sum : 1.13 * sum + 1e-6 * fmax(1, fabs(before_activation));
 }
 
@@ -590,6 +596,8 @@ int main(void) {
         ON(test_shapes, own_cpu_f16),    ON(test_shapes, own_gpu_f16),   ON(test_shapes, own_cpu_bf16),
         ON(test_shapes, own_gpu_bf16),   ON(test_epilogues, own_cpu_f16), ON(test_epilogues, own_gpu_bf16),
         cmocka_unit_test(test_exact_f16), cmocka_unit_test(test_precisions),
+        ON(test_shapes, onednn),         ON(test_shapes, onednn_bf16),   ON(test_epilogues, onednn),
+        ON(test_epilogues, onednn_bf16), ON(test_cut_by_rows, onednn),   ON(test_not_absorbed, onednn),
         ON(test_cut_by_rows, own_cpu),   ON(test_cut_by_rows, own_gpu),  ON(test_cut_by_rows, clblast),
         ON(test_small_groups, own_gpu),  ON(test_epilogues, own_cpu),    ON(test_epilogues, own_gpu),
         ON(test_epilogues, clblast),     ON(test_not_absorbed, own_cpu), ON(test_not_absorbed, clblast),

@@ -19,7 +19,9 @@ static int open_engine(void **state) {
     settings.cache_dir = "";
     const char *backend = getenv("LORIS_TEST_BACKEND");
     if (backend)
-        settings.backend = !strcmp(backend, "clblast") ? LORIS_BACKEND_CLBLAST : LORIS_BACKEND_OWN;
+        settings.backend = !strcmp(backend, "clblast")  ? LORIS_BACKEND_CLBLAST
+                           : !strcmp(backend, "onednn") ? LORIS_BACKEND_ONEDNN
+                                                        : LORIS_BACKEND_OWN;
     return loris_engine_open(&engine, &settings) == LORIS_OK ? scratch_setup(state) : -1;
 }
 

@@ -22,7 +22,8 @@ const exit_meaning exit_meanings[] = {
     {0, NULL}};
 
 const option_word backend_words[] = {
-    {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST}, {NULL, 0}};
+    {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST},
+    {"onednn", LORIS_BACKEND_ONEDNN}, {NULL, 0}};
 
 const option_word precision_words[] = {{"auto", LORIS_PRECISION_AUTO},
                                        {"f32", LORIS_PRECISION_F32},

@@ -64,7 +64,8 @@ void loris_engine_defaults(loris_engine_settings *settings) {
 loris_status loris_engine_open(loris_engine **engine, const loris_engine_settings *settings) {
     static const product_backend backends[] = {[LORIS_BACKEND_AUTO] = BACKEND_AUTO,
                                                [LORIS_BACKEND_OWN] = BACKEND_OWN,
-                                               [LORIS_BACKEND_CLBLAST] = BACKEND_CLBLAST};
+                                               [LORIS_BACKEND_CLBLAST] = BACKEND_CLBLAST,
+                                               [LORIS_BACKEND_ONEDNN] = BACKEND_ONEDNN};
     static const product_precision precisions[] = {[LORIS_PRECISION_AUTO] = PRECISION_AUTO,
                                                    [LORIS_PRECISION_F32] = PRECISION_F32,
                                                    [LORIS_PRECISION_BF16] = PRECISION_BF16,

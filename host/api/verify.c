@@ -47,7 +47,7 @@ loris_status verify_read_integers(const verifier *v, const char *name, int rank,
 
 double verify_tolerance(const verifier *v, double f32_tolerance) {
     static const double roundoff[] = {[TYPE_F32] = 0, [TYPE_F16] = 0x1p-11, [TYPE_BF16] = 0x1p-8};
-    const double repeated = f32_tolerance > EVALUATION_TOLERANCE ? 32 : 8;
+    const double repeated = f32_tolerance > EVALUATION_TOLERANCE ? 32 : 16;
     return f32_tolerance + repeated * roundoff[product_storage(v->compute)];
 }
 

@@ -31,6 +31,8 @@ static loris_status copy_settings(compute *c, const compute_settings *settings) 
                     settings->kernels_dir);
     if (settings->backend == BACKEND_CLBLAST && settings->precision > PRECISION_F32)
         return fail(LORIS_ERROR_ARGUMENT, "use precision f32, or our own kernels", "CLBlast multiplies f32 alone");
+    if (settings->backend == BACKEND_ONEDNN && settings->precision == PRECISION_F16)
+        return fail(LORIS_ERROR_ARGUMENT, "use precision bf16, or our own kernels", "oneDNN multiplies f32 and bf16 alone");
     return LORIS_OK;
 }
 
@@ -87,6 +89,8 @@ void compute_close(compute *c) {
         clReleaseCommandQueue(c->queue);
     }
     programs_release(c);
+    if (c->backend_state)
+        c->backend_release(c->backend_state);
     if (c->context)
         clReleaseContext(c->context);
     arena_free(c->memory);

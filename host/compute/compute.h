@@ -3,13 +3,14 @@
 #define LORIS_COMPUTE_COMPUTE_H
 
 #include <CL/cl.h>
+#include <stdatomic.h>
 
 #include "compute/device.h"
 #include "core/status.h"
 
-typedef enum product_backend { BACKEND_AUTO, BACKEND_OWN, BACKEND_CLBLAST } product_backend;
+typedef enum product_backend { BACKEND_AUTO, BACKEND_OWN, BACKEND_CLBLAST, BACKEND_ONEDNN } product_backend;
 
-/* What products keep their weights in; they multiply and add in f32. */
+/* What products keep their weights in. Sums are f32; oneDNN rounds what it multiplies to bf16 weights to bf16 too. */
 typedef enum product_precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } product_precision;
 
 typedef struct compute_settings {
@@ -44,6 +45,9 @@ typedef struct compute {
     const char *cache_folder; /* for program binaries, checked; NULL = no cache */
     compute_throttle throttle;
     struct program *programs; /* built so far; later ones use their sections again */
+    void *backend_state;      /* what a product backend keeps while the device is open, or NULL ... */
+    void (*backend_release)(void *state);
+    atomic_int native_failed; /* ... set when a native kernel failed, which OpenCL cannot report */
 } compute;
 
 /* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder, or

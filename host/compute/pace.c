@@ -113,9 +113,18 @@ done:
     return status;
 }
 
+static loris_status check_native(compute *c, const char *node) {
+    if (!atomic_exchange(&c->native_failed, 0))
+        return LORIS_OK;
+    TRY(check_cancelled());
+    return fail(LORIS_ERROR_DEVICE, "try --backend own", "a native kernel before %s failed on %s", node ? node : "this point",
+                c->dev.name);
+}
+
 loris_status compute_pace(compute *c, double flop, const char *node) {
     compute_throttle *t = &c->throttle;
     TRY(check_cancelled());
+    TRY(check_native(c, node));
     double budget = chunk_seconds * t->flop_per_second * (t->measured ? 1.0 : first_chunk);
     int limit = t->cold_programs > 0 && t->launch_limit > COLD_LAUNCHES ? COLD_LAUNCHES : t->launch_limit;
     double now = seconds_now();
@@ -148,7 +157,9 @@ loris_status pace_drained(compute *c, const char *node) {
 loris_status compute_finish(compute *c, const char *node) {
     cl_int error = clFinish(c->queue);
     loris_status failed = pace_drained(c, node);
-    return failed != LORIS_OK ? failed : compute_check(c, error, "clFinish", node);
+    TRY(failed);
+    TRY(compute_check(c, error, "clFinish", node));
+    return check_native(c, node);
 }
 
 double compute_launch_flop(const compute *c) {

@@ -144,6 +144,23 @@ cl_mem product_lowered_weight(lowering *l, const tap_product *p) {
     return lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout), TYPE_F32);
 }
 
+typedef struct bias_layout {
+    int outputs, columns;
+} bias_layout;
+
+static void pack_bias(float *out, const float *in, const void *layout) {
+    const bias_layout *b = layout;
+    for (int n = 0; n < b->columns; n++)
+        out[n] = in[n % b->outputs];
+}
+
+cl_mem product_lowered_bias(lowering *l, const tap_product *p, int count) {
+    const bias_layout layout = {p->weight.outputs, p->columns};
+    char key[96];
+    snprintf(key, sizeof key, "columns%d padded%d of outputs%d", p->columns, count, p->weight.outputs);
+    return lowered_weight(l, 1, key, pack_bias, &layout, (size_t)count, TYPE_F32);
+}
+
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
 
 /* Which backend makes products on this device. On CPU devices our register-tiled kernel is an order of magnitude
@@ -163,17 +180,38 @@ number_type product_storage(const compute *c) {
     return types[c->settings.precision];
 }
 
+/* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that take
+ * longer than waking threads does. */
+static bool worth_onednn(const compute *c, const node *n) {
+    static const double least_flop = 8e6;
+    const bool asked = c->settings.backend == BACKEND_ONEDNN;
+    const bool chosen = c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && node_flop(n) >= least_flop;
+    return (asked || chosen) && product_onednn_available(c);
+}
+
 loris_status product_prepare(compute *c, node *n, const tap_product *parts, int count) {
     static const char *const names[][3] = {
         [PRODUCT_PANEL] = {[TYPE_F32] = "own panel", [TYPE_F16] = "own panel f16", [TYPE_BF16] = "own panel bf16"},
         [PRODUCT_TILE] = {[TYPE_F32] = "own tile", [TYPE_F16] = "own tile f16", [TYPE_BF16] = "own tile bf16"},
-        [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"}};
-    const int variant = product_choose(c);
+        [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"},
+        [PRODUCT_ONEDNN] = {[TYPE_F32] = "oneDNN", [TYPE_BF16] = "oneDNN bf16"}};
+    int variant = product_choose(c);
+    bool taken = false;
+    if (count == 1 && worth_onednn(c, n))
+        TRY(product_onednn_prepare(c, n, parts, &taken));
+    if (taken)
+        variant = PRODUCT_ONEDNN;
     node_set_variant(n, variant, names[variant][product_storage(c)]);
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;
 }
 
 loris_status product_lower(lowering *l, const node *n, const tap_product *parts, int count) {
-    return node_variant(n) == PRODUCT_CLBLAST ? product_clblast_lower(l, n, parts, count)
-                                              : product_own_lower(l, n, parts, count);
+    switch (node_variant(n)) {
+    case PRODUCT_CLBLAST:
+        return product_clblast_lower(l, n, parts, count);
+    case PRODUCT_ONEDNN:
+        return product_onednn_lower(l, n, parts);
+    default:
+        return product_own_lower(l, n, parts, count);
+    }
 }

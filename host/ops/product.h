@@ -56,7 +56,7 @@ loris_status product_lower(lowering *l, const node *n, const tap_product *parts,
 
 /* ---- for the backends -------------------------------------------------------------------------------------------- */
 
-enum { PRODUCT_PANEL, PRODUCT_TILE, PRODUCT_CLBLAST };
+enum { PRODUCT_PANEL, PRODUCT_TILE, PRODUCT_CLBLAST, PRODUCT_ONEDNN };
 
 /* What the products of this device keep their weights in. */
 number_type product_storage(const compute *c);
@@ -68,6 +68,9 @@ void product_weight_argument(lowering *l, const tap_product *p, int panel, int d
 /* W as one matrix [taps * channels][columns] of f32. */
 cl_mem product_lowered_weight(lowering *l, const tap_product *p);
 
+/* The bias of every column, once for each phase of a transposed convolution, padded with zeros to `count`. */
+cl_mem product_lowered_bias(lowering *l, const tap_product *p, int count);
+
 /* What the node adds: its bias, and the residual with its distances (in whole batches of the output) between
  * evaluations and between batches, 0 where it is broadcast. */
 typedef struct product_addends {
@@ -78,6 +81,12 @@ typedef struct product_addends {
 product_addends product_addends_of(const node *n);
 
 loris_status product_own_lower(lowering *l, const node *n, const tap_product *parts, int count);
+/* oneDNN, on CPU devices that run native kernels and in builds that have it. Without *taken the product is one that it has
+ * nothing fast for. */
+bool product_onednn_available(const compute *c);
+loris_status product_onednn_prepare(compute *c, node *n, const tap_product *p, bool *taken);
+loris_status product_onednn_lower(lowering *l, const node *n, const tap_product *p);
+
 loris_status product_clblast_prepare(compute *c, node *n, const tap_product *parts, int count);
 loris_status product_clblast_lower(lowering *l, const node *n, const tap_product *parts, int count);
 

@@ -1,30 +1,8 @@
 /* Products by our own kernels: kernels/gemm_panel.cl on CPUs, kernels/gemm_tile.cl on GPUs. */
-#include <stdio.h>
-
 #include "ops/product.h"
 
 static int divide_up(int a, int b) {
     return (a + b - 1) / b;
-}
-
-/* ---- weights ----------------------------------------------------------------------------------------------------- */
-
-typedef struct bias_layout {
-    int outputs, columns;
-} bias_layout;
-
-static void pack_bias(float *out, const float *in, const void *layout) {
-    const bias_layout *b = layout;
-    for (int n = 0; n < b->columns; n++)
-        out[n] = in[n % b->outputs];
-}
-
-/* The bias of every column, once for each phase of a transposed convolution, padded to whole panels. */
-static void bias_argument(lowering *l, const tap_product *p, int panel) {
-    const bias_layout layout = {p->weight.outputs, p->columns};
-    char key[96];
-    snprintf(key, sizeof key, "columns%d panel%d of outputs%d", p->columns, panel, p->weight.outputs);
-    weight_argument(l, 1, key, pack_bias, &layout, (size_t)divide_up(p->columns, panel) * (size_t)panel);
 }
 
 /* STORAGE in common.clh. */
@@ -40,7 +18,7 @@ static void product_arguments(lowering *l, const node *n, const tap_product *p, 
     input_argument(l, 0);
     product_weight_argument(l, p, panel, depth_step, product_storage(lowering_compute(l)));
     if (a.bias)
-        bias_argument(l, p, panel);
+        buffer_argument(l, product_lowered_bias(l, p, divide_up(p->columns, panel) * panel));
     else
         input_argument(l, 0);
     input_argument(l, a.residual ? 1 : 0);

@@ -98,7 +98,7 @@ LORIS_API loris_status loris_devices(loris_device_info **list, size_t *count, in
 
 typedef struct loris_engine loris_engine;
 
-typedef enum loris_backend { LORIS_BACKEND_AUTO, LORIS_BACKEND_OWN, LORIS_BACKEND_CLBLAST } loris_backend;
+typedef enum loris_backend { LORIS_BACKEND_AUTO, LORIS_BACKEND_OWN, LORIS_BACKEND_CLBLAST, LORIS_BACKEND_ONEDNN } loris_backend;
 
 /* What a model's matrices and kernels are kept in. Sums are f32 always; bf16 and f16 halve the memory and round each weight
  * once. AUTO is what the device does well. */
@@ -109,7 +109,7 @@ typedef struct loris_engine_settings {
     const char *kernels_dir; /* for development: .cl files that replace the built-in kernels; NULL = built in */
     const char *cache_dir;   /* for compiled kernels; NULL = the user's cache folder, "" = none */
     loris_backend backend;   /* who computes matrix products */
-    loris_precision precision; /* CLBlast has f32 alone */
+    loris_precision precision; /* CLBlast has f32 alone, oneDNN f32 and bf16 */
 } loris_engine_settings;
 
 LORIS_API void loris_engine_defaults(loris_engine_settings *settings);
