@@ -122,7 +122,7 @@ double quietest(const sound *s) {
 /* ---- chroma ------------------------------------------------------------------------------------------------------ */
 
 static void add_chroma(double chroma[PITCHES], const float *row) {
-    static const double LOW = 60, HIGH = 4000; /* Hz */
+    static const double LOW = 180, HIGH = 4000; /* Hz; below, bins are wider than semitones */
     for (int k = 1; k < BINS; k++) {
         double hz = (double)k * ONSET_RATE / ONSET_WINDOW;
         if (hz >= LOW && hz <= HIGH)
