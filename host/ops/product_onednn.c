@@ -50,8 +50,9 @@ typedef struct backend {
 } backend;
 
 static loris_status check(dnnl_status_t code, const char *call) {
-    return code == dnnl_success ? LORIS_OK
-                                : fail(LORIS_ERROR_INTERNAL, "try --backend own", "oneDNN: %s: status %d", call, (int)code);
+    return code == dnnl_success
+               ? LORIS_OK
+               : fail(LORIS_ERROR_INTERNAL, "try --backend own", "oneDNN: %s: status %d", call, (int)code);
 }
 
 static void release(void *state) {
@@ -111,7 +112,8 @@ static loris_status make_desc(backend *b, primitive *p) {
     TRY(describe_matrix(&any, p->key.depth, p->key.columns, type, dnnl_format_tag_any));
     TRY(describe_matrix(&p->bias, 1, p->key.columns, dnnl_f32, dnnl_ab));
     TRY(describe_matrix(&p->y, p->key.rows, p->key.columns, dnnl_f32, dnnl_ab));
-    TRY(check(dnnl_matmul_desc_init(&matmul, &p->x, &any, p->key.bias ? &p->bias : NULL, &p->y), "dnnl_matmul_desc_init"));
+    TRY(check(dnnl_matmul_desc_init(&matmul, &p->x, &any, p->key.bias ? &p->bias : NULL, &p->y),
+              "dnnl_matmul_desc_init"));
     TRY_GOTO(check(dnnl_primitive_attr_create(&attributes), "dnnl_primitive_attr_create"));
     TRY_GOTO(check(dnnl_post_ops_create(&operations), "dnnl_post_ops_create"));
     TRY_GOTO(set_epilogue(attributes, operations, p));
@@ -164,7 +166,7 @@ static loris_status find_primitive(compute *c, const primitive_key *key, const p
 /* ---- a product's slices ------------------------------------------------------------------------------------------ */
 
 typedef struct slicing {
-    int rows, count; /* of a slice; in a batch */
+    int rows, count;               /* of a slice; in a batch */
     const primitive *whole, *last; /* the last slice may be shorter */
 } slicing;
 
@@ -204,8 +206,10 @@ static size_t lines(size_t bytes) {
 /* What a lane (a thread at work on slices) needs: the span, the matrix, the primitive's scratchpad. */
 static size_t lane_bytes(const tap_product *p, const slicing *s) {
     const size_t size = number_size(s->whole->key.type);
-    const size_t scratch = s->whole->scratch_bytes > s->last->scratch_bytes ? s->whole->scratch_bytes : s->last->scratch_bytes;
-    return lines(span_of(p, s->rows) * size) + lines((size_t)s->rows * (size_t)s->whole->key.depth * size) + lines(scratch);
+    const size_t scratch =
+        s->whole->scratch_bytes > s->last->scratch_bytes ? s->whole->scratch_bytes : s->last->scratch_bytes;
+    return lines(span_of(p, s->rows) * size) + lines((size_t)s->rows * (size_t)s->whole->key.depth * size) +
+           lines(scratch);
 }
 
 static int lanes_of(const tap_product *p, const slicing *s) {
@@ -265,7 +269,8 @@ static void pack_blocked(float *out, const float *in, const void *layout) {
                 continue;
             const float *from = in + (size_t)o * (size_t)w->column_stride + tap;
             for (int c = 0; c < p->channels; c++)
-                column[place(&p->blocking, 0, (dnnl_dim_t)t * p->channels + c)] = from[(size_t)c * (size_t)w->channel_stride];
+                column[place(&p->blocking, 0, (dnnl_dim_t)t * p->channels + c)] =
+                    from[(size_t)c * (size_t)w->channel_stride];
         }
     }
 }
@@ -275,9 +280,10 @@ static cl_mem lowered_blocked(lowering *l, const tap_product *p, const primitive
     const product_weight *w = &p->weight;
     const blocked_layout layout = {*w, p->channels, p->taps, p->columns, *b};
     char key[256];
-    int length = snprintf(key, sizeof key, "onednn taps%d channels%d columns%d of kernel%d outputs%d tap%d%+d strides%d,%d as %lld,%lld",
-                          p->taps, p->channels, p->columns, w->kernel, w->outputs, w->tap_first, w->tap_step, w->channel_stride,
-                          w->column_stride, (long long)b->strides[0], (long long)b->strides[1]);
+    int length = snprintf(key, sizeof key,
+                          "onednn taps%d channels%d columns%d of kernel%d outputs%d tap%d%+d strides%d,%d as %lld,%lld",
+                          p->taps, p->channels, p->columns, w->kernel, w->outputs, w->tap_first, w->tap_step,
+                          w->channel_stride, w->column_stride, (long long)b->strides[0], (long long)b->strides[1]);
     for (int k = 0; k < b->inner_nblks; k++)
         length += snprintf(key + length, sizeof key - (size_t)length, " %lldx%lld", (long long)b->inner_blks[k],
                            (long long)b->inner_idxs[k]);
@@ -289,10 +295,10 @@ static cl_mem lowered_blocked(lowering *l, const tap_product *p, const primitive
 
 enum { X, W, SCRATCH, Y, BIAS_BUFFER, RESIDUAL, BUFFERS };
 
-/* What stays the same from run to run. Sub-buffers are given as their parents and offsets: PoCL 3.1 hands native kernels
- * the parent's address. It also sorts the list of buffers but not where their addresses go; so each address is learnt
- * while the plan is built, from a native kernel with that buffer alone. A CPU device's buffers stay where they are, and a
- * run whose addresses are others fails. */
+/* What stays the same from run to run. Sub-buffers are given as their parents and offsets: PoCL 3.1 hands native
+ * kernels the parent's address. It also sorts the list of buffers but not where their addresses go; so each address is
+ * learnt while the plan is built, from a native kernel with that buffer alone. A CPU device's buffers stay where they
+ * are, and a run whose addresses are others fails. */
 typedef struct onednn_call {
     tap_product shape;
     slicing slices;
@@ -320,12 +326,14 @@ typedef struct job {
 } job;
 
 /* Rows [m0, m0 + rows) of the product's left side, as a matrix of numbers of the primitive's type. */
-static const void *gather(const tap_product *p, number_type type, const float *x, int m0, int rows, char *span, char *matrix) {
+static const void *gather(const tap_product *p, number_type type, const float *x, int m0, int rows, char *span,
+                          char *matrix) {
     const size_t size = number_size(type), depth = (size_t)p->taps * (size_t)p->channels;
     const size_t step = (size_t)p->stride * (size_t)p->channels, count = span_of(p, rows);
     const ptrdiff_t start = ((ptrdiff_t)m0 * p->stride + p->first) * p->channels;
     const ptrdiff_t extent = (ptrdiff_t)p->rows_in * p->channels, end = start + (ptrdiff_t)count;
-    const ptrdiff_t low = start < 0 ? (end < 0 ? end : 0) : start, high = end > extent ? (start > extent ? start : extent) : end;
+    const ptrdiff_t low = start < 0 ? (end < 0 ? end : 0) : start,
+                    high = end > extent ? (start > extent ? start : extent) : end;
     if (type == TYPE_F32 && low == start && high == end && (rows == 1 || step == depth))
         return x + start;
     const size_t before = (size_t)(low - start), inside = high > low ? (size_t)(high - low) : 0;
@@ -372,12 +380,14 @@ static dnnl_status_t run_slice(job *j, dnnl_stream_t stream, int index, char *la
     const slicing *s = &call->slices;
     const int b = index / s->count, m0 = index % s->count * s->rows;
     const primitive *which = index % s->count == s->count - 1 ? s->last : s->whole;
-    const size_t size = number_size(which->key.type), block = (size_t)p->y_extent, first = (size_t)m0 * (size_t)p->columns;
+    const size_t size = number_size(which->key.type), block = (size_t)p->y_extent,
+                 first = (size_t)m0 * (size_t)p->columns;
     char *matrix = lane + lines(span_of(p, s->rows) * size);
     char *scratch = matrix + lines((size_t)s->rows * (size_t)which->key.depth * size);
     const float *x = (const float *)j->at[X] + (size_t)b * (size_t)p->rows_in * (size_t)p->channels;
     const product_addends *a = &call->addends;
-    const size_t residual_b = (size_t)(b / a->batches) * (size_t)a->eval_step + (size_t)(b % a->batches) * (size_t)a->batch_step;
+    const size_t residual_b =
+        (size_t)(b / a->batches) * (size_t)a->eval_step + (size_t)(b % a->batches) * (size_t)a->batch_step;
     const void *const data[BUFFERS] = {
         [X] = gather(p, which->key.type, x, m0, which->key.rows, lane, matrix),
         [W] = j->at[W],
@@ -458,9 +468,9 @@ static loris_status learn_address(compute *c, cl_mem buffer, char **out, const c
     address_probe probe = {.out = out};
     memcpy(&probe.address, &buffer, sizeof buffer);
     const void *location = &probe.address;
-    TRY(compute_check(c,
-                      clEnqueueNativeKernel(c->queue, tell_address, &probe, sizeof probe, 1, &buffer, &location, 0, NULL, NULL),
-                      "clEnqueueNativeKernel", where));
+    TRY(compute_check(
+        c, clEnqueueNativeKernel(c->queue, tell_address, &probe, sizeof probe, 1, &buffer, &location, 0, NULL, NULL),
+        "clEnqueueNativeKernel", where));
     return compute_finish(c, where);
 }
 
