@@ -24,7 +24,7 @@ static const char *check_failure(loris_status status) {
     return NULL;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static bool same_value(const json *a, const json *b) {
     if (a->type != b->type || !a->key != !b->key || (a->key && strcmp(a->key, b->key) != 0))
@@ -73,7 +73,7 @@ const char *fuzz_json(const uint8_t *data, size_t size, loris_status *status) {
     return broken;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /* A file in memory that can be opened by the path written to `path`; -1 when that fails. */
 static int memory_file(const uint8_t *data, size_t size, char path[64]) {
@@ -155,7 +155,7 @@ const char *fuzz_safetensors(const uint8_t *data, size_t size, loris_status *sta
     return broken;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------------ */
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
 
 /* Touches what a value holds, as deep as a pickle may be trusted: the first few levels. */
 static size_t touch_value(const pickle_value *v, int depth) {

@@ -6,7 +6,7 @@
 
 #include "compare.h"
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
 void put_bytes(text *t, const void *data, size_t size) {
     if (size)
@@ -22,7 +22,7 @@ void put_number(text *t, int bytes, uint64_t value) {
         text_append(t, &(char){(char)(value >> (8 * i))}, 1);
 }
 
-/* ---- zip -------------------------------------------------------------------------------------------------------- */
+/* ---- zip --------------------------------------------------------------------------------------------------------- */
 
 void made_zip_add(made_zip *z, const char *name, const void *data, size_t size, size_t align) {
     assert_true(z->count < MADE_ENTRIES_MAX);
@@ -112,7 +112,7 @@ void made_zip_end(made_zip *z, const char *comment) {
     assert_false(text_failed(t));
 }
 
-/* ---- torch.save() ----------------------------------------------------------------------------------------------- */
+/* ---- torch.save() ------------------------------------------------------------------------------------------------ */
 
 made_tensor *made_add(made_checkpoint *c, const char *name, const char *type, size_t size, int rank, const int64_t *dim,
                       const void *data) {

@@ -8,13 +8,13 @@
 
 #include "core/text.h"
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
 void put_bytes(text *t, const void *data, size_t size);
 void put_string(text *t, const char *string);        /* without its NUL */
 void put_number(text *t, int bytes, uint64_t value); /* little-endian */
 
-/* ---- zip -------------------------------------------------------------------------------------------------------- */
+/* ---- zip --------------------------------------------------------------------------------------------------------- */
 
 enum { MADE_ENTRIES_MAX = 1024 };
 
@@ -36,7 +36,7 @@ typedef struct made_zip {
 void made_zip_add(made_zip *z, const char *name, const void *data, size_t size, size_t align);
 void made_zip_end(made_zip *z, const char *comment);
 
-/* ---- torch.save() ----------------------------------------------------------------------------------------------- */
+/* ---- torch.save() ------------------------------------------------------------------------------------------------ */
 
 typedef struct made_tensor {
     char name[160];

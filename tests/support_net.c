@@ -70,7 +70,8 @@ static void round_to_storage(float *values, size_t count) {
     free(narrow);
 }
 
-const float *support_weight(weights *w, const char *name, int rank, const int64_t *dim, uint64_t seed, float scale, float offset) {
+const float *support_weight(weights *w, const char *name, int rank, const int64_t *dim, uint64_t seed, float scale,
+                            float offset) {
     size_t count = 1;
     for (int i = 0; i < rank; i++)
         count *= (size_t)dim[i];

@@ -33,7 +33,7 @@ static audio sine(double seconds, int channels, int rate, double frequency, doub
     return a;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static void kinds_by_extension(void **state) {
     (void)state;
@@ -160,7 +160,7 @@ static void full_disk_keeps_the_old_file(void **state) {
     audio_free(&a);
 }
 
-/* ---- loudness --------------------------------------------------------------------------------------------------- */
+/* ---- loudness ---------------------------------------------------------------------------------------------------- */
 
 static void loudness_of_known_tones(void **state) {
     (void)state;
@@ -215,7 +215,7 @@ static void normalising_reaches_the_target_or_the_peak(void **state) {
     audio_free(&a);
 }
 
-/* ---- mixing ----------------------------------------------------------------------------------------------------- */
+/* ---- mixing ------------------------------------------------------------------------------------------------------ */
 
 static void mixing_adds(void **state) {
     (void)state;

@@ -22,7 +22,7 @@ static float *read_floats(const checkpoint_tensor *t) {
     return wide;
 }
 
-/* ---- published layouts ------------------------------------------------------------------------------------------ */
+/* ---- published layouts ------------------------------------------------------------------------------------------- */
 
 /* The name a tensor of these files was made under. */
 static const char *made_under(const char *name, char out[256]) {
@@ -89,7 +89,7 @@ static void test_repeated_tensors_share_their_bytes(void **state) {
     checkpoint_close(c);
 }
 
-/* ---- every kind of tensor --------------------------------------------------------------------------------------- */
+/* ---- every kind of tensor ---------------------------------------------------------------------------------------- */
 
 static void check_values(const checkpoint *c, const char *name, number_type type, int rank, const int64_t *dim,
                          const float *want) {
@@ -189,7 +189,7 @@ static void test_safetensors(void **state) {
     checkpoint_close(c);
 }
 
-/* ---- where tensors are found ------------------------------------------------------------------------------------ */
+/* ---- where tensors are found ------------------------------------------------------------------------------------- */
 
 /* A pickle with a one-number tensor wherever the text says T, in a file of its own. */
 static loris_status open_dict(checkpoint **c, const char *format) {
@@ -267,7 +267,7 @@ static void test_sections(void **state) {
     }
 }
 
-/* ---- hostile files ---------------------------------------------------------------------------------------------- */
+/* ---- hostile files ----------------------------------------------------------------------------------------------- */
 
 static const float numbers[6] = {1, 2, 3, 4, 5, 6};
 

@@ -10,7 +10,8 @@
 #include "scratch.h"
 #include "spawned.h"
 
-static const char *const commands[] = {"run", "rhythm", "infer", "convert", "info", "devices", "verify", "version", "help"};
+static const char *const commands[] = {"run",     "rhythm", "infer",   "convert", "info",
+                                       "devices", "verify", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -396,8 +397,7 @@ static void test_verify_of_what_is_no_folder(void **state) {
     }
 }
 
-/* ---- convert and info -----------------------------------------------------------------------------------------------
- */
+/* ---- convert and info -------------------------------------------------------------------------------------------- */
 
 #define CHECKPOINTS LORIS_TEST_DATA "/checkpoints/"
 

@@ -43,7 +43,8 @@ static void loris(spawned *s, const char *line) {
 static void lists_become_sounds(void **state) {
     (void)state;
     spawned s;
-    loris(&s, "infer --model " LORIS_TEST_DATA "/unet/cond --list-i3d i3d.txt --list-pose pose.txt --out made --preset dance_s25 "
+    loris(&s, "infer --model " LORIS_TEST_DATA
+              "/unet/cond --list-i3d i3d.txt --list-pose pose.txt --out made --preset dance_s25 "
               "--steps 2 --sampler dpmpp2m --lstm-init zeros --seed 3 --json");
     assert_int_equal(s.status, 0);
     assert_contains(s.out, "\"clips\": 1");
@@ -56,7 +57,8 @@ static void a_video_gets_the_sound_of_its_features(void **state) {
     (void)state;
     make_video(scratch("clip.mp4"), &(made_video){.width = 96, .height = 64});
     spawned s;
-    loris(&s, "-q --model " LORIS_TEST_DATA "/unet/cond --i3d video.npy --pose pose.npy --steps 2 --sampler dpmpp2m -o out.mp4 clip.mp4");
+    loris(&s, "-q --model " LORIS_TEST_DATA
+              "/unet/cond --i3d video.npy --pose pose.npy --steps 2 --sampler dpmpp2m -o out.mp4 clip.mp4");
     assert_string_equal(s.err, "");
     assert_int_equal(s.status, 0);
     assert_true(file_exists(scratch("out.mp4")));
@@ -68,12 +70,13 @@ static void what_is_missing_is_said(void **state) {
     static const struct {
         const char *line, *said;
         int status;
-    } wrong[] = {{"infer --list-i3d i3d.txt --list-pose pose.txt", "--model is missing", 2},
-                 {"infer --model " LORIS_TEST_DATA "/unet/cond --list-i3d i3d.txt", "--list-pose", 2},
-                 {"infer --model " LORIS_TEST_DATA "/unet/cond --list-i3d none.txt --list-pose pose.txt", "none.txt", 3},
-                 {"infer --model " LORIS_MODELS "/base --list-i3d i3d.txt --list-pose pose.txt", "base", 3},
-                 {"infer --preset waltz --model x --list-i3d i3d.txt --list-pose pose.txt", "waltz", 2},
-                 {"--i3d video.npy -o a.wav clip.mp4", "--pose", 2}};
+    } wrong[] = {
+        {"infer --list-i3d i3d.txt --list-pose pose.txt", "--model is missing", 2},
+        {"infer --model " LORIS_TEST_DATA "/unet/cond --list-i3d i3d.txt", "--list-pose", 2},
+        {"infer --model " LORIS_TEST_DATA "/unet/cond --list-i3d none.txt --list-pose pose.txt", "none.txt", 3},
+        {"infer --model " LORIS_MODELS "/base --list-i3d i3d.txt --list-pose pose.txt", "base", 3},
+        {"infer --preset waltz --model x --list-i3d i3d.txt --list-pose pose.txt", "waltz", 2},
+        {"--i3d video.npy -o a.wav clip.mp4", "--pose", 2}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         spawned s;
         loris(&s, wrong[i].line);

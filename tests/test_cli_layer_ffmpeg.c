@@ -1,4 +1,5 @@
-/* Seen from outside, by an OpenCL layer: more steps make no more buffers, programs or kernels, and each step launches the same. */
+/* Seen from outside, by an OpenCL layer: more steps make no more buffers, programs or kernels, and each step launches
+ * the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,9 @@ typedef struct counts {
     int buffers, programs, kernels, launches;
 } counts;
 
-static const char rhythm_json[] = "{\"version\": 1, \"duration_s\": 1.0, \"tempo\": {\"bpm\": 0, \"confidence\": 0, \"beats\": [], "
-                                  "\"downbeats\": []}, \"cuts\": [], \"energy\": [], \"events\": []}";
+static const char rhythm_json[] =
+    "{\"version\": 1, \"duration_s\": 1.0, \"tempo\": {\"bpm\": 0, \"confidence\": 0, \"beats\": [], "
+    "\"downbeats\": []}, \"cuts\": [], \"energy\": [], \"events\": []}";
 
 static int setup(void **state) {
     if (scratch_setup(state))
@@ -74,7 +76,8 @@ static void steps_of_the_default_model(void **state) {
     counts c[3];
     for (int i = 0; i < 3; i++) {
         char line[256]; /* without guidance all steps are alike */
-        snprintf(line, sizeof line, "-q --rhythm rhythm.json --seed 1 --guidance 1 --steps %d -o out.wav clip.mp4", 4 + 2 * i);
+        snprintf(line, sizeof line, "-q --rhythm rhythm.json --seed 1 --guidance 1 --steps %d -o out.wav clip.mp4",
+                 4 + 2 * i);
         c[i] = run(line);
     }
     expect_equal_steps(c);
@@ -88,7 +91,8 @@ static void steps_of_a_conditional_network(void **state) {
     for (int i = 0; i < 3; i++) {
         char line[512];
         snprintf(line, sizeof line,
-                 "-q --model " LORIS_TEST_DATA "/unet/cond --i3d video.npy --pose pose.npy --sampler dpmpp2m --seed 1 --steps %d "
+                 "-q --model " LORIS_TEST_DATA
+                 "/unet/cond --i3d video.npy --pose pose.npy --sampler dpmpp2m --seed 1 --steps %d "
                  "-o out.wav clip.mp4",
                  2 + i);
         c[i] = run(line);

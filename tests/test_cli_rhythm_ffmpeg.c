@@ -24,8 +24,7 @@ static void assert_status(const spawned *s, int status) {
         fail_msg("ended with %d: %s", s->status, s->err);
 }
 
-/* ---- videos --------------------------------------------------------------------------------------------------------
- */
+/* ---- videos ------------------------------------------------------------------------------------------------------ */
 
 /* Plain texture that differs from slide to slide: blocks of 8 x 8 with a grey of their own. */
 static uint8_t block(int x, int y, int slide) {
@@ -61,8 +60,7 @@ static const made_video still = {.width = 96, .height = 64, .frames = 100, .luma
 static const made_video slides = {.width = 96, .height = 64, .frames = 240, .luma = slideshow};
 static const made_video talking = {.width = 96, .height = 64, .frames = 250, .luma = speaker};
 
-/* ---- tests ---------------------------------------------------------------------------------------------------------
- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static int setup(void **state) {
     int failed = scratch_setup(state);

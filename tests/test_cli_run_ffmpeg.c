@@ -175,8 +175,8 @@ static double level_of(const char *path, double from, double to) {
     return 10 * log10(sum / (double)count + 1e-20);
 }
 
-/* The music steps back by 8 to 12 dB under the voice (host/media/audio_mix.c); the static gain that follows cancels in the
- * difference to a stretch without voice. The voice itself is mixed in at -60 dB and does not count. */
+/* The music steps back by 8 to 12 dB under the voice (host/media/audio_mix.c); the static gain that follows cancels in
+ * the difference to a stretch without voice. The voice itself is mixed in at -60 dB and does not count. */
 static void test_music_steps_back_under_speech(void **state) {
     (void)state;
     const char *folder = make_folder("duck");
@@ -198,8 +198,7 @@ static void test_music_steps_back_under_speech(void **state) {
     assert_true(under[1] - under[0] < -8 && under[1] - under[0] > -12.1);
 }
 
-/* ---- progress ------------------------------------------------------------------------------------------------------
- */
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
 
 typedef struct terminal {
     int master, slave;

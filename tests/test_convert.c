@@ -17,7 +17,7 @@
 
 static const convert_settings keep = {.keep = true};
 
-/* ---- what comes out --------------------------------------------------------------------------------------------- */
+/* ---- what comes out ---------------------------------------------------------------------------------------------- */
 
 static const char *two_heads(void) {
     static const char config[] = "{\"attention_heads\": 2, \"kind\": \"tiny\"}";
@@ -204,7 +204,7 @@ static void test_types(void **state) {
     }
 }
 
-/* ---- networks made here ----------------------------------------------------------------------------------------- */
+/* ---- networks made here ------------------------------------------------------------------------------------------ */
 
 typedef struct collected {
     made_checkpoint c;
@@ -437,7 +437,7 @@ static void test_numbers_that_are_whole(void **state) {
     check_made(&m, "tensor \"unet.to_mapping.2.bias\": holds i32, not floating-point");
 }
 
-/* ---- encoders and configuration --------------------------------------------------------------------------------- */
+/* ---- encoders and configuration ---------------------------------------------------------------------------------- */
 
 static void test_encoders(void **state) {
     (void)state;
@@ -522,7 +522,7 @@ static void test_the_published_heads(void **state) {
     arena_free(m.memory);
 }
 
-/* ---- the public functions --------------------------------------------------------------------------------------- */
+/* ---- the public functions ---------------------------------------------------------------------------------------- */
 
 static void count_progress(void *user, const char *stage, double done, double total) {
     double *last = user;

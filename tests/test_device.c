@@ -204,7 +204,7 @@ static void this_machines_devices_are_described(void **state) {
     arena_free(a);
 }
 
-/* ---- a machine without drivers: this program again, with the loader looking elsewhere -------------------------- */
+/* ---- a machine without drivers: this program again, with the loader looking elsewhere ---------------------------- */
 
 static int report_opening(void) {
     compute *c;

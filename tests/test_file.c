@@ -31,7 +31,7 @@ static const char *make_folder(const char *name) {
     return path;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void test_map_shows_the_bytes(void **state) {
     (void)state;
@@ -154,7 +154,7 @@ static void test_waiting_for_a_pipe_can_be_cancelled(void **state) {
     assert_fails(status, LORIS_CANCELLED, "cancelled");
 }
 
-/* ---- outputs ---------------------------------------------------------------------------------------------------- */
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
 
 static void write_plain(const char *path, const char *content) {
     FILE *file = fopen(path, "wb");
@@ -450,7 +450,7 @@ static void test_write_of_nothing(void **state) {
     assert_content(scratch("nothing"), "");
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------------- */
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
 
 static void test_folder_make(void **state) {
     (void)state;

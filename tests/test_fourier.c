@@ -26,7 +26,8 @@ static void check(int evals, int batch, int features) {
         }
     }
     net *n = net_new(support_compute(), w, "test", evals);
-    net_output(n, "out", fourier(n, net_input(n, "c", evals > 1 ? PHASE_RUN : PHASE_STEP, s, STORE_F32), "weights", features));
+    net_output(n, "out",
+               fourier(n, net_input(n, "c", evals > 1 ? PHASE_RUN : PHASE_STEP, s, STORE_F32), "weights", features));
     support_run(n, (const support_input[]){{"c", c.v, c.count * sizeof(float)}, {0}}, 0, "out", got.v, got.count);
     /* |2 c w| <= 12 half turns, rounded twice (2 c is exact): 12 pi ROUNDOFF of the angle each, and 4 ulp of sinpi and
      * cospi. */

@@ -23,7 +23,7 @@ static void append(bytes *b, const void *data, size_t size) {
     b->size += size;
 }
 
-/* ---- mutations -------------------------------------------------------------------------------------------------- */
+/* ---- mutations --------------------------------------------------------------------------------------------------- */
 
 /* Replaces `removed` bytes at `at` by `size` others, as far as there is room. */
 static void splice(bytes *b, size_t at, size_t removed, const void *data, size_t size) {
@@ -127,7 +127,7 @@ static void run_mutants(fuzz_target *target, const bytes *seed, size_t seeds) {
     }
 }
 
-/* ---- seeds ------------------------------------------------------------------------------------------------------ */
+/* ---- seeds ------------------------------------------------------------------------------------------------------- */
 
 static void test_json(void **state) {
     (void)state;

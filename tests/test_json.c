@@ -33,7 +33,7 @@ static loris_status parse(const json **out, arena *a, const char *data) {
     return parse_bytes(out, a, data, strlen(data));
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void test_a_document_becomes_a_tree(void **state) {
     const json *root;
@@ -298,7 +298,7 @@ static void test_needed_members(void **state) {
     assert_fails(json_need_string(json_get(root, "list"), "x", &string, "r.json"), LORIS_ERROR_INPUT, "missing");
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void write_sample(json_writer *w) {
     json_open(w, NULL, '{');

@@ -16,7 +16,7 @@
 #include "media/video.h"
 #include "scratch.h"
 
-/* ---- what a file holds ------------------------------------------------------------------------------------------ */
+/* ---- what a file holds ------------------------------------------------------------------------------------------- */
 
 enum { PACKETS_MAX = 256 };
 
@@ -77,7 +77,7 @@ static void assert_same_video(const char *got_path, const char *want_path, doubl
     release(&want);
 }
 
-/* ---- sound ------------------------------------------------------------------------------------------------------ */
+/* ---- sound ------------------------------------------------------------------------------------------------------- */
 
 static audio clicks(double seconds, int channels, int rate, const double *when, int count) {
     audio a = {.frames = (size_t)(seconds * rate), .channels = channels, .rate = rate};
@@ -131,7 +131,7 @@ static void original_sound_is_aligned_with_the_pictures(void **state) {
     assert_fails(audio_from_video(&a, scratch("silent.mkv"), 48000, 0), LORIS_ERROR_ARGUMENT, NULL);
 }
 
-/* ---- muxing ----------------------------------------------------------------------------------------------------- */
+/* ---- muxing ------------------------------------------------------------------------------------------------------ */
 
 static const char *const inputs[] = {"in.mp4", "in.mkv", "in.mov"};
 static const char *const outputs[] = {"out.mp4", "out.mkv", "out.mov"};
@@ -360,7 +360,7 @@ static void output_may_replace_the_input(void **state) {
     audio_free(&a);
 }
 
-/* ---- failures --------------------------------------------------------------------------------------------------- */
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
 
 static void fails_and_leaves_nothing(const char *from, const audio *a, const char *to, loris_status status,
                                      const char *part, const char *hint) {

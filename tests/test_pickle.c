@@ -39,7 +39,7 @@ static void check_refused(const void *data, size_t size, const char *part) {
 
 #define REFUSED(bytes, part) check_refused(bytes, sizeof bytes - 1, part)
 
-/* ---- what is read ----------------------------------------------------------------------------------------------- */
+/* ---- what is read ------------------------------------------------------------------------------------------------ */
 
 static void test_numbers(void **state) {
     (void)state;
@@ -184,7 +184,7 @@ static void test_known_names(void **state) {
     release(&r);
 }
 
-/* ---- what is refused -------------------------------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 static void test_names_that_would_run(void **state) {
     (void)state;

@@ -9,8 +9,7 @@
 #include "markup_check.h"
 #include "rhythm/picture.h"
 
-/* ---- rhythms -------------------------------------------------------------------------------------------------------
- */
+/* ---- rhythms ----------------------------------------------------------------------------------------------------- */
 
 /* `count` events spread evenly over `duration`, every third an impact; beats every half second. */
 static rhythm even_rhythm(double duration, size_t count, size_t cuts) {
@@ -46,8 +45,7 @@ static char *drawn(const rhythm *r, const flux *f, const char *title) {
     return svg.data;
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------
- */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 static void every_event_beat_and_cut_is_drawn_once(void **state) {
     (void)state;

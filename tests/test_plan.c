@@ -22,7 +22,8 @@ static void expect_values(plan *p, const char *output, const float *x, float fac
     float got[COUNT];
     assert_ok(plan_read(p, output, got, sizeof got));
     for (int i = 0; i < COUNT; i++)
-        if (!(fabsf(got[i] - (x[i] * factor + offset)) <= 1e-6f * (fabsf(x[i] * factor) + fabsf(offset)))) /* a few roundings */
+        if (!(fabsf(got[i] - (x[i] * factor + offset)) <=
+              1e-6f * (fabsf(x[i] * factor) + fabsf(offset)))) /* a few roundings */
             fail_msg("%s[%d]: got %.9g, want %.9g", output, i, got[i], x[i] * factor + offset);
 }
 
@@ -67,7 +68,8 @@ static void tensors_share_memory_once_they_are_done(void **state) {
     net_output(n, "y", t);
     float *values = support_values(COUNT, 2);
     plan *p = support_plan(n, (const support_input[]){{"x", values, COUNT * sizeof *values}, {0}});
-    size_t one = COUNT * sizeof(float), unit = support_compute()->dev.alignment, padded = (one + unit - 1) / unit * unit;
+    size_t one = COUNT * sizeof(float), unit = support_compute()->dev.alignment,
+           padded = (one + unit - 1) / unit * unit;
     assert_true(plan_memory(p) <= one + 3 * padded); /* the input, two in flight, the output */
     assert_ok(plan_run(p, PHASE_STEP, 0));
     float got[COUNT];
@@ -92,7 +94,8 @@ static void each_phase_runs_what_depends_on_it(void **state) {
     tensor y = add(n, scale(n, scale(n, x, 3), 2), from_run);
     net_output(n, "y", y);
 
-    float *values = support_values(COUNT, 3), *rows = malloc(3 * COUNT * sizeof *rows), *ones = malloc(COUNT * sizeof *ones);
+    float *values = support_values(COUNT, 3), *rows = malloc(3 * COUNT * sizeof *rows),
+          *ones = malloc(COUNT * sizeof *ones);
     for (int e = 0; e < 3; e++)
         for (int i = 0; i < COUNT; i++) {
             rows[e * COUNT + i] = (float)(e + 1);
@@ -130,7 +133,9 @@ static void states_are_written_in_order(void **state) {
     net_output(n, "after", after);
     float *values = support_values(COUNT, 4);
     const float coefficients[] = {2, 0};
-    plan *p = support_plan(n, (const support_input[]){{"s", values, COUNT * sizeof *values}, {"c", coefficients, sizeof coefficients}, {0}});
+    plan *p = support_plan(
+        n,
+        (const support_input[]){{"s", values, COUNT * sizeof *values}, {"c", coefficients, sizeof coefficients}, {0}});
     for (float now = 1; now < 5; now *= 2) {
         assert_ok(plan_run(p, PHASE_STEP, 0));
         expect_values(p, "before", values, 10 * now, 0);
@@ -183,7 +188,8 @@ static void bound_buffers_are_used_and_checked(void **state) {
     free(values);
 }
 
-/* With allocations limited to a few tensors the plan spreads over several slabs; with less than one it fails and says so. */
+/* With allocations limited to a few tensors the plan spreads over several slabs; with less than one it fails and says
+ * so. */
 static void allocation_limits_are_kept(void **state) {
     (void)state;
     compute *c = support_compute();
@@ -282,7 +288,7 @@ static void a_cancelled_run_stops_and_the_plan_stays_usable(void **state) {
     free(values);
 }
 
-/* ---- failures --------------------------------------------------------------------------------------------------------------- */
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
 
 static void expect_failure(net *n, loris_status want, const char *first, const char *second) {
     plan *p;

@@ -502,13 +502,11 @@ static void test_cost(void **state) {
 /* The setting decides; left to itself, a CPU device gets the kernel made for it. */
 static void test_choice(void **state) {
     (void)state;
-    static const backend choices[] = {{"own panel", BACKEND_AUTO, 0, PRECISION_AUTO},
-                                      {"own tile", BACKEND_AUTO, 1, PRECISION_AUTO},
-                                      {"own panel", BACKEND_OWN, 0, PRECISION_F32},
-                                      {"own panel bf16", BACKEND_AUTO, 0, PRECISION_BF16},
-                                      {"own tile f16", BACKEND_AUTO, 1, PRECISION_F16},
-                                      {"CLBlast", BACKEND_CLBLAST, 0, PRECISION_AUTO},
-                                      {"CLBlast", BACKEND_CLBLAST, 1, PRECISION_F32}};
+    static const backend choices[] = {
+        {"own panel", BACKEND_AUTO, 0, PRECISION_AUTO},   {"own tile", BACKEND_AUTO, 1, PRECISION_AUTO},
+        {"own panel", BACKEND_OWN, 0, PRECISION_F32},     {"own panel bf16", BACKEND_AUTO, 0, PRECISION_BF16},
+        {"own tile f16", BACKEND_AUTO, 1, PRECISION_F16}, {"CLBlast", BACKEND_CLBLAST, 0, PRECISION_AUTO},
+        {"CLBlast", BACKEND_CLBLAST, 1, PRECISION_F32}};
     const product_case p = {LINEAR, 1, 1, 1, 1, 1, 1, 0, 0, false};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         use(&choices[i]);
@@ -550,8 +548,8 @@ static size_t convolve(product_precision precision, const float *values, float *
     return bytes;
 }
 
-/* A model file of f16 loses nothing when its weights are kept in f16: not a bit of the result. Among the weights are the
- * largest, the smallest normal and the smallest number that f16 has. */
+/* A model file of f16 loses nothing when its weights are kept in f16: not a bit of the result. Among the weights are
+ * the largest, the smallest normal and the smallest number that f16 has. */
 static void test_exact_f16(void **state) {
     (void)state;
     static const float special[] = {65504, -65504, 0x1p-14f, 0x1p-24f, -0x1p-24f, 0x1.ff8p-15f, 0};
@@ -562,13 +560,15 @@ static void test_exact_f16(void **state) {
         for (size_t i = 0; i < 33 * 17 * 3; i++)
             values[i] = i % 50 < 7 ? special[i % 50] : truncf(values[i] * 1024) / 1024;
         const size_t bytes = convolve(PRECISION_F32, values, wide);
-        assert_in_range(convolve(PRECISION_F16, values, narrow), bytes / 2, 6 * bytes / 10); /* biases stay as they are */
+        assert_in_range(convolve(PRECISION_F16, values, narrow), bytes / 2,
+                        6 * bytes / 10); /* biases stay as they are */
         assert_memory_equal(wide, narrow, sizeof wide);
         free(values);
     }
 }
 
-/* Weights are narrowed to the nearest: the result differs from that of f32 by at most u = 2^-11 or 2^-8 of each term. */
+/* Weights are narrowed to the nearest: the result differs from that of f32 by at most u = 2^-11 or 2^-8 of each term.
+ */
 static void test_precisions(void **state) {
     (void)state;
     use(&own_cpu);
@@ -592,16 +592,16 @@ static void test_precisions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ON(test_shapes, own_cpu),        ON(test_shapes, own_gpu),       ON(test_shapes, clblast),
-        ON(test_shapes, own_cpu_f16),    ON(test_shapes, own_gpu_f16),   ON(test_shapes, own_cpu_bf16),
-        ON(test_shapes, own_gpu_bf16),   ON(test_epilogues, own_cpu_f16), ON(test_epilogues, own_gpu_bf16),
-        cmocka_unit_test(test_exact_f16), cmocka_unit_test(test_precisions),
-        ON(test_shapes, onednn),         ON(test_shapes, onednn_bf16),   ON(test_epilogues, onednn),
-        ON(test_epilogues, onednn_bf16), ON(test_cut_by_rows, onednn),   ON(test_not_absorbed, onednn),
-        ON(test_cut_by_rows, own_cpu),   ON(test_cut_by_rows, own_gpu),  ON(test_cut_by_rows, clblast),
-        ON(test_small_groups, own_gpu),  ON(test_epilogues, own_cpu),    ON(test_epilogues, own_gpu),
-        ON(test_epilogues, clblast),     ON(test_not_absorbed, own_cpu), ON(test_not_absorbed, clblast),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_cost),    cmocka_unit_test(test_choice),
+        ON(test_shapes, own_cpu),         ON(test_shapes, own_gpu),          ON(test_shapes, clblast),
+        ON(test_shapes, own_cpu_f16),     ON(test_shapes, own_gpu_f16),      ON(test_shapes, own_cpu_bf16),
+        ON(test_shapes, own_gpu_bf16),    ON(test_epilogues, own_cpu_f16),   ON(test_epilogues, own_gpu_bf16),
+        cmocka_unit_test(test_exact_f16), cmocka_unit_test(test_precisions), ON(test_shapes, onednn),
+        ON(test_shapes, onednn_bf16),     ON(test_epilogues, onednn),        ON(test_epilogues, onednn_bf16),
+        ON(test_cut_by_rows, onednn),     ON(test_not_absorbed, onednn),     ON(test_cut_by_rows, own_cpu),
+        ON(test_cut_by_rows, own_gpu),    ON(test_cut_by_rows, clblast),     ON(test_small_groups, own_gpu),
+        ON(test_epilogues, own_cpu),      ON(test_epilogues, own_gpu),       ON(test_epilogues, clblast),
+        ON(test_not_absorbed, own_cpu),   ON(test_not_absorbed, clblast),    cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_cost),      cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

@@ -11,8 +11,7 @@
 #include "rhythm/motion.h"
 #include "rhythm/watch.h"
 
-/* ---- motion made of pieces ----------------------------------------------------------------------------------------
- */
+/* ---- motion made of pieces --------------------------------------------------------------------------------------- */
 
 /* Distance travelled from the clip's start to time t in direction `bin`, in lengths of the picture. */
 typedef double travel_function(double t, int bin, const void *user);
@@ -75,8 +74,7 @@ static size_t count_kind(const rhythm *r, event_kind kind) {
     return count;
 }
 
-/* ---- sharp events -------------------------------------------------------------------------------------------------
- */
+/* ---- sharp events ------------------------------------------------------------------------------------------------ */
 
 typedef struct moves {
     double first, period, length; /* seconds */
@@ -176,8 +174,7 @@ static void test_bounce_at_full_speed(void **state) {
     rhythm_free(&r);
 }
 
-/* ---- gradual ones ---------------------------------------------------------------------------------------------------
- */
+/* ---- gradual ones ------------------------------------------------------------------------------------------------ */
 
 /* A pendulum with swings of two lengths in turn, standing still for an instant between them. */
 static double travel_pendulum(double t, int bin, const void *user) {
@@ -231,8 +228,7 @@ static void test_gradual_moves(void **state) {
     rhythm_free(&r);
 }
 
-/* ---- where nothing happens
- * ------------------------------------------------------------------------------------------- */
+/* ---- where nothing happens --------------------------------------------------------------------------------------- */
 
 static double travel_steadily(double t, int bin, const void *user) {
     return bin == 3 || bin == 4 ? *(const double *)user * t : 0.0;
@@ -271,8 +267,7 @@ static void test_no_events(void **state) {
     }
 }
 
-/* ---- cuts
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- cuts -------------------------------------------------------------------------------------------------------- */
 
 static double travel_two_shots(double t, int bin, const void *user) {
     (void)user; /* slow, then from 4 s on fast, with one real stop at 6.5 s */
@@ -304,8 +299,7 @@ static void test_cut_is_masked(void **state) {
     motion_free(&m);
 }
 
-/* ---- energy
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- energy ------------------------------------------------------------------------------------------------------ */
 
 static double travel_louder(double t, int bin, const void *user) {
     (void)user;

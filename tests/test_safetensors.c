@@ -196,7 +196,7 @@ static void test_many_tensors_are_found(void **state) {
     safetensors_close(s);
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 static void test_number_types(void **state) {
     (void)state;

@@ -7,7 +7,7 @@
 #include "core/safetensors_write.h"
 #include "scratch.h"
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static const safetensors_entry entries[] = {{"z \"quoted\" \xc3\xa9", TYPE_F64, 1, {1}},
                                             {"i", TYPE_I64, 2, {1, 1}},
@@ -118,7 +118,7 @@ static void test_headers_that_cannot_be(void **state) {
     assert_int_equal(scratch_count(), files);
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* Every f16 and bf16 number survives the way to f32 and back; NaNs stay NaNs of their sign. */
 static void test_every_half_there_and_back(void **state) {

@@ -1,5 +1,5 @@
-/* Sampling over windows: one window is the plain result, several agree with the whole where the network allows it, conditioning
- * reaches the right rows, and runs can be stopped. */
+/* Sampling over windows: one window is the plain result, several agree with the whole where the network allows it,
+ * conditioning reaches the right rows, and runs can be stopped. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,19 @@
 #include "nets/synthetic.h"
 #include "support_net.h"
 
-static const unet_config network = {.in_channels = 3, .channels = 8, .patch_factor = 1, .levels = 2, .multipliers = {1, 1, 2},
-                                    .factors = {2, 2}, .num_blocks = {1, 1}, .attention_heads = 1, .attention_features = 8,
-                                    .attention_multiplier = 1, .resnet_groups = 2, .kernel_multiplier = 2, .context_channels = {3, 2},
+static const unet_config network = {.in_channels = 3,
+                                    .channels = 8,
+                                    .patch_factor = 1,
+                                    .levels = 2,
+                                    .multipliers = {1, 1, 2},
+                                    .factors = {2, 2},
+                                    .num_blocks = {1, 1},
+                                    .attention_heads = 1,
+                                    .attention_features = 8,
+                                    .attention_multiplier = 1,
+                                    .resnet_groups = 2,
+                                    .kernel_multiplier = 2,
+                                    .context_channels = {3, 2},
                                     .context_features = 4};
 
 /* Gains of 0 make every norm constant, and with it the attention: what is left sees a bounded neighbourhood. */
@@ -39,8 +49,17 @@ static void begin(setup *s, weight_generator *generate, int rows) {
     s->channels[1] = support_values((size_t)(rows + 1) / 2 * 2, 22);
     support_fill(s->features, 4, 23);
     s->seed = 5;
-    s->settings = (sampling_settings){.sampler = SAMPLER_HEUN, .steps = 5, .sigma_min = 0.01, .sigma_max = 2, .rho = 7, .sigma_data = 0.1,
-                                      .guidance = 1.5, .guidance_low = 0.05, .guidance_high = 1, .overlap = 64, .margin = 24};
+    s->settings = (sampling_settings){.sampler = SAMPLER_HEUN,
+                                      .steps = 5,
+                                      .sigma_min = 0.01,
+                                      .sigma_max = 2,
+                                      .rho = 7,
+                                      .sigma_data = 0.1,
+                                      .guidance = 1.5,
+                                      .guidance_low = 0.05,
+                                      .guidance_high = 1,
+                                      .overlap = 64,
+                                      .margin = 24};
 }
 
 static void end(setup *s) {
@@ -66,10 +85,18 @@ static void see(void *user, const char *stage, double done, double total) {
 
 static loris_status run(setup *s, int window, float *out, sampling_report *report, steps_seen *seen) {
     s->settings.window = window;
-    const clip_conditioning conditioning = {.rows = s->rows, .channels = {s->channels[0], s->channels[1]}, .features = s->features};
-    const sampling_request request = {.compute = support_compute(), .weights = s->weights, .unet = &network, .settings = &s->settings,
-                                      .rows = s->rows, .conditioning = &conditioning, .noise = seeded_noise, .noise_user = &s->seed,
-                                      .progress = seen ? see : NULL, .progress_user = seen};
+    const clip_conditioning conditioning = {
+        .rows = s->rows, .channels = {s->channels[0], s->channels[1]}, .features = s->features};
+    const sampling_request request = {.compute = support_compute(),
+                                      .weights = s->weights,
+                                      .unet = &network,
+                                      .settings = &s->settings,
+                                      .rows = s->rows,
+                                      .conditioning = &conditioning,
+                                      .noise = seeded_noise,
+                                      .noise_user = &s->seed,
+                                      .progress = seen ? see : NULL,
+                                      .progress_user = seen};
     return sample_clip(&request, out, report);
 }
 
@@ -92,7 +119,8 @@ static void windows_agree_with_the_whole(void **state) {
             assert_true(report.windows > 1);
             for (size_t i = 0; i < count; i++)
                 if (!(fabsf(whole[i] - cut[i]) <= 1e-5f))
-                    fail_msg("%s, %d rows: row %zu: whole %.8g, windows %.8g", sampler_name(s.settings.sampler), s.rows, i / 3, whole[i], cut[i]);
+                    fail_msg("%s, %d rows: row %zu: whole %.8g, windows %.8g", sampler_name(s.settings.sampler), s.rows,
+                             i / 3, whole[i], cut[i]);
             free(whole);
             free(cut);
             end(&s);
@@ -168,14 +196,26 @@ static void clips_side_by_side_are_clips_alone(void **state) {
             float *tokens = owned[i] + ROWS * 3 + ROWS + 4;
             for (int k = 0; k < PEAKS; k++)
                 peaks[i][k] = (k + i) % 3 == 0;
-            clips[i] = (clip_conditioning){.rows = ROWS - 5 * i, .channels = {owned[i], owned[i] + ROWS * 3},
-                                           .features = owned[i] + ROWS * 3 + ROWS, .tokens = tokens, .token_count = TOKENS,
-                                           .peaks = peaks[i], .peak_count = PEAKS, .genre = attends ? tokens + TOKENS * WIDTH : NULL};
+            clips[i] = (clip_conditioning){.rows = ROWS - 5 * i,
+                                           .channels = {owned[i], owned[i] + ROWS * 3},
+                                           .features = owned[i] + ROWS * 3 + ROWS,
+                                           .tokens = tokens,
+                                           .token_count = TOKENS,
+                                           .peaks = peaks[i],
+                                           .peak_count = PEAKS,
+                                           .genre = attends ? tokens + TOKENS * WIDTH : NULL};
             seeds[i] = (uint64_t)(100 + i);
             users[i] = &seeds[i];
         }
-        sampling_request request = {.compute = support_compute(), .weights = s.weights, .unet = &u, .settings = &s.settings, .rows = ROWS,
-                                    .clips = CLIPS, .conditioning = clips, .noise = seeded_noise, .noise_users = users};
+        sampling_request request = {.compute = support_compute(),
+                                    .weights = s.weights,
+                                    .unet = &u,
+                                    .settings = &s.settings,
+                                    .rows = ROWS,
+                                    .clips = CLIPS,
+                                    .conditioning = clips,
+                                    .noise = seeded_noise,
+                                    .noise_users = users};
         assert_ok(sample_clip(&request, together, NULL));
         for (int i = 0; i < CLIPS; i++) {
             request.clips = 1;
@@ -206,8 +246,14 @@ static void tokens_belong_to_the_whole_clip(void **state) {
     float out[300 * 3];
     clip_conditioning clip = {.tokens = tokens, .token_count = 4, .peaks = peaks, .peak_count = 9};
     s.settings.window = 128;
-    const sampling_request request = {.compute = support_compute(), .weights = s.weights, .unet = &u, .settings = &s.settings, .rows = 300,
-                                      .conditioning = &clip, .noise = seeded_noise, .noise_user = &s.seed};
+    const sampling_request request = {.compute = support_compute(),
+                                      .weights = s.weights,
+                                      .unet = &u,
+                                      .settings = &s.settings,
+                                      .rows = 300,
+                                      .conditioning = &clip,
+                                      .noise = seeded_noise,
+                                      .noise_user = &s.seed};
     assert_fails(sample_clip(&request, out, NULL), LORIS_ERROR_ARGUMENT, "300 rows");
     s.settings.window = 0, s.settings.overlap = 1, s.settings.margin = 0;
     sampler *made = NULL;
@@ -256,12 +302,9 @@ static void impossible_settings_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows_agree_with_the_whole),
-        cmocka_unit_test(one_window_is_the_plain_result),
-        cmocka_unit_test(conditioning_acts_where_it_is),
-        cmocka_unit_test(clips_side_by_side_are_clips_alone),
-        cmocka_unit_test(tokens_belong_to_the_whole_clip),
-        cmocka_unit_test(progress_counts_and_cancelling_stops),
+        cmocka_unit_test(windows_agree_with_the_whole),    cmocka_unit_test(one_window_is_the_plain_result),
+        cmocka_unit_test(conditioning_acts_where_it_is),   cmocka_unit_test(clips_side_by_side_are_clips_alone),
+        cmocka_unit_test(tokens_belong_to_the_whole_clip), cmocka_unit_test(progress_counts_and_cancelling_stops),
         cmocka_unit_test(impossible_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);

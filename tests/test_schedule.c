@@ -14,7 +14,8 @@ static void sigmas_run_from_high_to_low_and_end_at_zero(void **state) {
             float sigmas[64];
             karras_sigmas(sigmas, steps, ranges[k][0], ranges[k][1], ranges[k][2]);
             assert_true(fabs(sigmas[0] / ranges[k][1] - 1) < 1e-5);
-            assert_true(fabs(sigmas[steps - 1] / ranges[k][0] - 1) < 1e-3); /* the smallest is a power of small differences */
+            assert_true(fabs(sigmas[steps - 1] / ranges[k][0] - 1) <
+                        1e-3); /* the smallest is a power of small differences */
             for (int i = 0; i < steps; i++)
                 assert_true(sigmas[i] > sigmas[i + 1]);
             assert_true(sigmas[steps] == 0);
@@ -26,14 +27,15 @@ static void preconditioning_keeps_unit_variance(void **state) {
     for (double sigma = 1e-4; sigma < 100; sigma *= 3) {
         scalings s = precondition(sigma, 0.1);
         double variance = sigma * sigma + 0.01;
-        assert_true(fabs(s.in * s.in * variance - 1) < 1e-5);                                                    /* network input */
-        assert_true(fabs((s.out * s.out + pow(s.skip - 1, 2) * 0.01 + s.skip * s.skip * sigma * sigma) - 2 * s.out * s.out) <
-                    1e-5 * s.out * s.out + 1e-9);                                                               /* network target */
+        assert_true(fabs(s.in * s.in * variance - 1) < 1e-5); /* network input */
+        assert_true(fabs((s.out * s.out + pow(s.skip - 1, 2) * 0.01 + s.skip * s.skip * sigma * sigma) -
+                         2 * s.out * s.out) < 1e-5 * s.out * s.out + 1e-9); /* network target */
         assert_true(fabs(s.noise - 0.25 * log(sigma)) < 1e-5);
     }
 }
 
-/* A "network" whose denoised answer is known in closed form: data that is N(0, 0.1^2) gives d = x 0.01 / (0.01 + sigma^2). */
+/* A "network" whose denoised answer is known in closed form: data that is N(0, 0.1^2) gives d = x 0.01 / (0.01 +
+ * sigma^2). */
 static double answer(double x, double sigma) {
     return x * 0.01 / (0.01 + sigma * sigma);
 }
@@ -56,8 +58,8 @@ static double run(sampler_kind kind, int steps, double start, double draw) {
     return x;
 }
 
-/* Without noise the probability-flow equation maps x at sigma to x sqrt((0.01 + t^2) / (0.01 + s^2)): deterministic samplers
- * must converge to it with their order (2) in the number of steps. */
+/* Without noise the probability-flow equation maps x at sigma to x sqrt((0.01 + t^2) / (0.01 + s^2)): deterministic
+ * samplers must converge to it with their order (2) in the number of steps. */
 static void deterministic_samplers_converge_with_second_order(void **state) {
     (void)state;
     static const sampler_kind kinds[] = {SAMPLER_HEUN, SAMPLER_DPMPP2M};

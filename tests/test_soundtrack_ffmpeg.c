@@ -38,7 +38,7 @@ static int close_engine(void **state) {
     return scratch_teardown(state);
 }
 
-/* ---- rhythms and what is heard of them ------------------------------------------------------------------------------------------ */
+/* ---- rhythms and what is heard of them --------------------------------------------------------------------------- */
 
 static void events_at(rhythm *r, double shift) {
     memset(r, 0, sizeof *r);
@@ -50,8 +50,8 @@ static void events_at(rhythm *r, double shift) {
         r->events[i] = (rhythm_event){.time = event_times[i] + shift, .kind = EVENT_IMPACT, .strength = 0.8f};
 }
 
-/* The share of events with an attack heard within 70 ms: a rise of the energy of 10 ms frames by more than 6 dB over the mean of
- * the 40 ms before, within the loudest 30 dB. */
+/* The share of events with an attack heard within 70 ms: a rise of the energy of 10 ms frames by more than 6 dB over
+ * the mean of the 40 ms before, within the loudest 30 dB. */
 static double heard(const float *samples, size_t count, double shift) {
     size_t frames = count / FRAME;
     double *level = calloc(frames, sizeof *level), loudest = -1e9;
@@ -152,12 +152,20 @@ static void without_conditioning_the_hits_are_lost(void **state) {
     size_t rows = (size_t)(clip_seconds * RATE / m->bands.hop) + 1;
     assert_ok(conditioning_make(&c, &score_given, (size_t)sampling.window, true));
     for (int k = 0; k < CONDITIONING_LEVELS; k++)
-        memset(c.level[k], 0, (c.frames >> k) * (size_t)(k ? CONDITIONING_DEEP_CHANNELS : CONDITIONING_CHANNELS) * sizeof(float));
+        memset(c.level[k], 0,
+               (c.frames >> k) * (size_t)(k ? CONDITIONING_DEEP_CHANNELS : CONDITIONING_CHANNELS) * sizeof(float));
     memset(c.features, 0, sizeof c.features);
     uint64_t seed = 3;
     float *bands = malloc(rows * (size_t)m->bands.bands * sizeof *bands);
-    bands_request request = {.compute = support_compute(), .model = m, .weights = w, .settings = &sampling, .conditioning = &c,
-                             .style = STYLE_FREE, .rows = rows, .noise = seeded_noise, .noise_user = &seed};
+    bands_request request = {.compute = support_compute(),
+                             .model = m,
+                             .weights = w,
+                             .settings = &sampling,
+                             .conditioning = &c,
+                             .style = STYLE_FREE,
+                             .rows = rows,
+                             .noise = seeded_noise,
+                             .noise_user = &seed};
     assert_ok(bands_sample(&request, bands, NULL));
     /* The energy of each 12 ms frame as sound samples' would be: attacks show in the bands themselves. */
     float *envelope = calloc(rows * (size_t)m->bands.hop, sizeof *envelope);
@@ -280,7 +288,8 @@ static void takes_appear_together_or_not_at_all(void **state) {
     s.rhythm_out = scratch("half/seen.json");
     name_takes(takes, "half");
     scratch_write(takes[0].output, "old", 3);
-    assert_fails(loris_takes(engine, &s, "a.mp4", takes, TAKES, scratch("half/sheet.html"), NULL), LORIS_CANCELLED, NULL);
+    assert_fails(loris_takes(engine, &s, "a.mp4", takes, TAKES, scratch("half/sheet.html"), NULL), LORIS_CANCELLED,
+                 NULL);
     loris_resume();
     assert_int_equal(scratch_entries(scratch("half")), 1);
     size_t size;
@@ -292,7 +301,7 @@ static void takes_appear_together_or_not_at_all(void **state) {
     rhythm_free(&r);
 }
 
-/* ---- little movement ------------------------------------------------------------------------------------------------ */
+/* ---- little movement --------------------------------------------------------------------------------------------- */
 
 /* A slideshow: nothing moves, and the music falls on the cuts. */
 static void where_nothing_moves_cuts_are_heard(void **state) {
@@ -317,7 +326,7 @@ static void where_nothing_moves_cuts_are_heard(void **state) {
     rhythm_free(&r);
 }
 
-/* ---- settings -------------------------------------------------------------------------------------------------------------------- */
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
 
 static void impossible_settings_are_refused_before_any_work(void **state) {
     (void)state;
@@ -327,7 +336,8 @@ static void impossible_settings_are_refused_before_any_work(void **state) {
     assert_ok(rhythm_write(&r, path));
     loris_settings s = quick_settings(path);
     assert_fails(loris_soundtrack(engine, &s, "v.mp4", scratch("a.xyz"), NULL), LORIS_ERROR_ARGUMENT, "a.xyz");
-    assert_fails(loris_soundtrack(engine, &s, "v.mp4", scratch("no/such/folder/a.wav"), NULL), LORIS_ERROR_OUTPUT, "no/such/folder");
+    assert_fails(loris_soundtrack(engine, &s, "v.mp4", scratch("no/such/folder/a.wav"), NULL), LORIS_ERROR_OUTPUT,
+                 "no/such/folder");
     s.style = "polka";
     assert_fails(loris_soundtrack(engine, &s, "v.mp4", scratch("a.wav"), NULL), LORIS_ERROR_ARGUMENT, "polka");
     s = quick_settings(path);
@@ -343,7 +353,8 @@ static void impossible_settings_are_refused_before_any_work(void **state) {
     s.bpm = 7;
     assert_fails(loris_soundtrack(engine, &s, "v.mp4", scratch("a.wav"), NULL), LORIS_ERROR_ARGUMENT, "7");
     s = quick_settings(NULL);
-    assert_fails(loris_soundtrack(engine, &s, scratch("missing.mp4"), scratch("a.wav"), NULL), LORIS_ERROR_INPUT, "missing.mp4");
+    assert_fails(loris_soundtrack(engine, &s, scratch("missing.mp4"), scratch("a.wav"), NULL), LORIS_ERROR_INPUT,
+                 "missing.mp4");
     rhythm_free(&r);
 }
 

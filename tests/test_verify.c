@@ -46,7 +46,8 @@ static void collect(void *user, const loris_quantity *q) {
 
 static loris_status verify(const char *folder, const char *dump, results *r) {
     memset(r, 0, sizeof *r);
-    const loris_verify_settings settings = {.dump = dump, .model = LORIS_MODELS "/base", .quantity = collect, .quantity_user = r};
+    const loris_verify_settings settings = {
+        .dump = dump, .model = LORIS_MODELS "/base", .quantity = collect, .quantity_user = r};
     return loris_verify(engine, folder, &settings);
 }
 
@@ -90,7 +91,8 @@ static void the_default_model_loses_nothing_in_f16(void **state) {
     npy bands[2];
     for (int i = 0; i < 2; i++) {
         loris_engine *one;
-        const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"), .cache_dir = "",
+        const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"),
+                                                .cache_dir = "",
                                                 .precision = i ? LORIS_PRECISION_F16 : LORIS_PRECISION_F32};
         assert_ok(loris_engine_open(&one, &settings));
         char dump[1024], path[1100];
@@ -109,8 +111,10 @@ static void the_default_model_loses_nothing_in_f16(void **state) {
 
 static void clblast_has_f32_alone(void **state) {
     (void)state;
-    const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"), .cache_dir = "",
-                                            .backend = LORIS_BACKEND_CLBLAST, .precision = LORIS_PRECISION_F16};
+    const loris_engine_settings settings = {.device = getenv("LORIS_TEST_DEVICE"),
+                                            .cache_dir = "",
+                                            .backend = LORIS_BACKEND_CLBLAST,
+                                            .precision = LORIS_PRECISION_F16};
     loris_engine *none = NULL;
     assert_fails(loris_engine_open(&none, &settings), LORIS_ERROR_ARGUMENT, "CLBlast");
 }
@@ -130,8 +134,9 @@ static void conditional_networks_match_the_reference(void **state) {
         char path[4096];
         snprintf(path, sizeof path, "%s/unet/%s", LORIS_TEST_DATA, folders[i]);
         assert_ok(verify(path, NULL, &r));
-        static const char *const wanted[] = {"tokens", "peaks", "envelope", "null_peaks", "hawkes_bottleneck", "unet", "unet_null", "guided20",
-                                             "denoised", "sigmas", "sample_adpm2", "sample_aeuler", "sample_heun", "sample_dpmpp2m"};
+        static const char *const wanted[] = {
+            "tokens",   "peaks",    "envelope", "null_peaks",   "hawkes_bottleneck", "unet",        "unet_null",
+            "guided20", "denoised", "sigmas",   "sample_adpm2", "sample_aeuler",     "sample_heun", "sample_dpmpp2m"};
         for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++)
             assert_true(reported(&r, wanted[k]));
     }
@@ -145,7 +150,8 @@ static void networks_match_the_reference(void **state) {
         char path[4096];
         snprintf(path, sizeof path, "%s/unet/%s", LORIS_TEST_DATA, folders[i]);
         assert_ok(verify(path, NULL, &r));
-        static const char *const wanted[] = {"unet", "denoised", "sigmas", "sample_adpm2", "sample_aeuler", "sample_heun", "sample_dpmpp2m"};
+        static const char *const wanted[] = {"unet",          "denoised",    "sigmas",        "sample_adpm2",
+                                             "sample_aeuler", "sample_heun", "sample_dpmpp2m"};
         for (int k = 0; k < 7; k++)
             assert_true(reported(&r, wanted[k]));
     }
@@ -155,17 +161,18 @@ static void the_default_model_matches_the_reference(void **state) {
     (void)state;
     results r;
     assert_ok(verify(LORIS_TEST_DATA "/base", NULL, &r));
-    static const char *const wanted[] = {"house-conditioning", "house-features",    "house-bands", "house-bands-score-off",
-                                         "free-conditioning",  "free-features",     "free-bands"};
+    static const char *const wanted[] = {"house-conditioning", "house-features", "house-bands", "house-bands-score-off",
+                                         "free-conditioning",  "free-features",  "free-bands"};
     for (int k = 0; k < 7; k++)
         assert_true(reported(&r, wanted[k]));
 }
 
-/* ---- changes of 1 % --------------------------------------------------------------------------------------------------------- */
+/* ---- changes of 1 % ---------------------------------------------------------------------------------------------- */
 
 /* scratch/NAME with one evaluation of `upsampler` to check. */
 static const char *small_folder(const char *name) {
-    static const char *const files[] = {"config.json", "model.safetensors", "x.npy", "c_noise.npy", "channels0.npy", "unet.npy"};
+    static const char *const files[] = {"config.json", "model.safetensors", "x.npy",
+                                        "c_noise.npy", "channels0.npy",     "unet.npy"};
     const char *folder = scratch(name);
     assert_ok(folder_make(folder, 0777));
     for (int i = 0; i < 6; i++) {

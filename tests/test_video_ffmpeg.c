@@ -55,7 +55,7 @@ static void release(reading *r) {
     free(r->pixels);
 }
 
-/* ---- warnings --------------------------------------------------------------------------------------------------- */
+/* ---- warnings ---------------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
 static int warnings;
@@ -68,7 +68,7 @@ static void count_warnings(void *user, loris_level level, const char *message) {
     pthread_mutex_unlock(&warnings_lock);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------------------ */
+/* ---- times ------------------------------------------------------------------------------------------------------- */
 
 static void constant_rate_from_any_start(void **state) {
     (void)state;
@@ -164,7 +164,7 @@ static void clock_survives_extreme_stamps(void **state) {
     }
 }
 
-/* ---- pictures --------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 /* Four quarters told apart: 40 80 over 120 160. */
 static uint8_t quarters(int x, int y, int frame) {
@@ -292,7 +292,7 @@ static void grey_rgb_and_odd_sizes(void **state) {
     }
 }
 
-/* ---- files that are not what they should be --------------------------------------------------------------------- */
+/* ---- files that are not what they should be ---------------------------------------------------------------------- */
 
 static void open_fails(const char *path, const char *part) {
     video *v;

@@ -56,7 +56,8 @@ static void one_window_has_weight_one(void **state) {
 
 static void impossible_settings_are_refused(void **state) {
     (void)state;
-    static const int bad[][5] = {{0, 64, 8, 16, 4}, {100, 60, 8, 16, 4}, {100, 64, 8, 8, 4}, {100, 64, 8, 40, 4}, {100, 64, 8, 16, -1}, {100, 4, 8, 1, 0}};
+    static const int bad[][5] = {{0, 64, 8, 16, 4},   {100, 60, 8, 16, 4},  {100, 64, 8, 8, 4},
+                                 {100, 64, 8, 40, 4}, {100, 64, 8, 16, -1}, {100, 4, 8, 1, 0}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         windows w;
         assert_int_equal(windows_new(&w, bad[i][0], bad[i][1], bad[i][2], bad[i][3], bad[i][4]), LORIS_ERROR_ARGUMENT);

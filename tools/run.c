@@ -152,8 +152,9 @@ static const option options[] = {
      .argument = "FILE",
      .field = offsetof(run_arguments, i3d),
      .help = "the video's I3D features, a .npy file",
-     .detail = "with --pose and a checkpoint as --model, the sound is made as its authors do; --seed, --steps, --sampler "
-               "and --guidance apply"},
+     .detail =
+         "with --pose and a checkpoint as --model, the sound is made as its authors do; --seed, --steps, --sampler "
+         "and --guidance apply"},
     {.kind = OPTION_FILE,
      .name = "pose",
      .argument = "FILE",
@@ -324,7 +325,8 @@ static int make_clip(const run_arguments *a, const char *video) {
     loris_infer_report report;
     const char *dot = strrchr(a->output, '.');
     bool sound_alone = dot && (!strcmp(dot, ".wav") || !strcmp(dot, ".flac") || !strcmp(dot, ".ogg"));
-    const loris_clip clip = {.i3d = a->i3d, .pose = a->pose, .genre = a->genre, .output = a->output, .video = sound_alone ? NULL : video};
+    const loris_clip clip = {
+        .i3d = a->i3d, .pose = a->pose, .genre = a->genre, .output = a->output, .video = sound_alone ? NULL : video};
     loris_infer_defaults(&settings);
     settings.preset = a->preset;
     settings.model = a->settings.model;
@@ -344,7 +346,8 @@ static int make_clip(const run_arguments *a, const char *video) {
     if (a->json) {
         fputs("{\"output\": ", stdout);
         print_json_string(a->output);
-        printf(", \"seed\": %llu, \"evaluations\": %d, \"seconds\": ", (unsigned long long)settings.seed, report.evaluations);
+        printf(", \"seed\": %llu, \"evaluations\": %d, \"seconds\": ", (unsigned long long)settings.seed,
+               report.evaluations);
         print_json_number(report.seconds);
         puts("}");
     } else if (!a->quiet)
@@ -390,9 +393,11 @@ static int run(int argc, char **argv) {
         return complain(EXIT_USAGE, "add --keep-audio 1",
                         "--duck makes room for the video's own sound, which is not kept");
     if (!a.i3d != !a.pose)
-        return complain(EXIT_USAGE, "name both, or neither to have the video watched", "--i3d and --pose belong together");
+        return complain(EXIT_USAGE, "name both, or neither to have the video watched",
+                        "--i3d and --pose belong together");
     if (a.i3d && a.takes > 1)
-        return complain(EXIT_USAGE, "use --seed for another", "--takes is for soundtracks that are composed, without --i3d");
+        return complain(EXIT_USAGE, "use --seed for another",
+                        "--takes is for soundtracks that are composed, without --i3d");
     char *output = a.output ? NULL : default_output(video), *model = NULL;
     if (output)
         a.output = output;

@@ -54,8 +54,7 @@ static int least(int a, int b) {
     return a < b ? a : b;
 }
 
-/* ---- settings -------------------------------------------------------------------------------------------------------
- */
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
 
 void loris_infer_defaults(loris_infer_settings *settings) {
     *settings = (loris_infer_settings){.guidance = -1};
@@ -103,8 +102,7 @@ static loris_status open_model(job *j) {
     return LORIS_OK;
 }
 
-/* ---- reading a clip -------------------------------------------------------------------------------------------------
- */
+/* ---- reading a clip ---------------------------------------------------------------------------------------------- */
 
 static loris_status read_video(const job *j, clip *out) {
     const char *path = out->given->i3d;
@@ -197,8 +195,7 @@ static void free_clip(clip *c) {
     pose_rhythm_free(&c->rhythm);
 }
 
-/* ---- making their sound ---------------------------------------------------------------------------------------------
- */
+/* ---- making their sound ------------------------------------------------------------------------------------------ */
 
 static void pass_progress(void *user, const char *stage, double done, double total) {
     const job *j = user;

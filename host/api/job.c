@@ -32,8 +32,7 @@ static void tell(const job *j, const char *stage, double done, double total) {
     j->settings->progress(j->settings->progress_user, j->takes > 1 ? of_takes : stage, done, total);
 }
 
-/* ---- what takes share ----------------------------------------------------------------------------------------------
- */
+/* ---- what takes share -------------------------------------------------------------------------------------------- */
 
 loris_status job_open(job *j) {
     const loris_settings *s = j->settings;
@@ -86,8 +85,7 @@ void job_close(job *j) {
     rhythm_free(&j->rhythm);
 }
 
-/* ---- stages of a take ----------------------------------------------------------------------------------------------
- */
+/* ---- stages of a take -------------------------------------------------------------------------------------------- */
 
 typedef struct making {
     job *job;

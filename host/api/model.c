@@ -14,7 +14,7 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- converting ------------------------------------------------------------------------------------------------- */
+/* ---- converting -------------------------------------------------------------------------------------------------- */
 
 void loris_convert_defaults(loris_convert_settings *settings) {
     *settings = (loris_convert_settings){.dtype = LORIS_DTYPE_KEEP};
@@ -49,7 +49,7 @@ loris_status loris_convert(const char *input, const char *output, const loris_co
     return LORIS_OK;
 }
 
-/* ---- describing ------------------------------------------------------------------------------------------------- */
+/* ---- describing -------------------------------------------------------------------------------------------------- */
 
 static const char *kind_of(const network *n) {
     const hyper *h = &n->hyper;

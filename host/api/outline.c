@@ -7,7 +7,8 @@
 #include "diffusion/presets.h"
 #include "nets/model.h"
 
-/* A model without sampling settings of its own is planned as LORIS is sampled: with its guidance where it has tokens. */
+/* A model without sampling settings of its own is planned as LORIS is sampled: with its guidance where it has tokens.
+ */
 static loris_status outline_model(compute *c, const model *m, const weights *w, text *out) {
     const unet_config *u = &m->unet;
     sampling_settings settings = preset_sampling(&presets[0], m->sigma_data);
@@ -17,10 +18,12 @@ static loris_status outline_model(compute *c, const model *m, const weights *w, 
         rows = settings.window;
     } else if (!u->embedding_features)
         settings.guidance = 1;
-    const clip_conditioning counts = {.rows = rows, .token_count = u->embedding_max_length,
-                                            .peak_count = u->rhythm_max_length - 2}; /* two poses make a movement, two of those its change */
-    const sampling_request request = {.compute = c, .weights = w, .unet = u, .settings = &settings, .rows = rows,
-                                      .conditioning = &counts};
+    const clip_conditioning counts = {.rows = rows,
+                                      .token_count = u->embedding_max_length,
+                                      .peak_count = u->rhythm_max_length -
+                                                    2}; /* two poses make a movement, two of those its change */
+    const sampling_request request = {
+        .compute = c, .weights = w, .unet = u, .settings = &settings, .rows = rows, .conditioning = &counts};
     text_printf(out, "%d rows of %d channels in a window\n", rows, u->in_channels);
     return sampler_outline(&request, out);
 }

@@ -26,8 +26,7 @@ static decimal x_at(const score *s, double time) {
     return decimal_of(fmin(fmax(time / s->seconds, 0), 1) * WIDTH, 1);
 }
 
-/* ---- the picture ---------------------------------------------------------------------------------------------------
- */
+/* ---- the picture ------------------------------------------------------------------------------------------------- */
 
 static void draw_note(text *out, const score *s, const note *n, const rolls *r) {
     bool drum = n->part == PART_DRUMS;
@@ -97,8 +96,7 @@ static void draw_score(text *out, const take *t) {
                 decimal_of(r.height, 1).text);
 }
 
-/* ---- the card ------------------------------------------------------------------------------------------------------
- */
+/* ---- the card ---------------------------------------------------------------------------------------------------- */
 
 static void describe(text *out, const loris_report *r) {
     text_printf(out, "<p class=\"facts\"><b>%s</b>, ", r->style);
@@ -135,8 +133,7 @@ void sheet_add(text *cards, const job *j, const take *t, const loris_take *wante
     text_printf(cards, "</a></p>\n</div>\n</article>\n");
 }
 
-/* ---- the page ------------------------------------------------------------------------------------------------------
- */
+/* ---- the page ---------------------------------------------------------------------------------------------------- */
 
 static const char style_sheet[] =
     ":root{color-scheme:light dark;--ink:#1c2028;--faint:#5a6270;--page:#fcfcfd;--card:#fff;--edge:#d8dbe2;"

@@ -55,8 +55,7 @@ static loris_status check_takes(const loris_settings *s, const loris_take *takes
     return probe(sheet);
 }
 
-/* ---- the whole -----------------------------------------------------------------------------------------------------
- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static loris_status write_shared(job *j, const text *cards, const char *sheet) {
     const char *rhythm_out = j->settings->rhythm_out;

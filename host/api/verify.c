@@ -25,7 +25,8 @@ bool verify_has(const verifier *v, const char *name) {
     return npy_path(v, v->folder, name, path) == LORIS_OK && file_exists(path);
 }
 
-static loris_status read_array(const verifier *v, const char *name, int rank, const int64_t *dim, bool integers, npy *out) {
+static loris_status read_array(const verifier *v, const char *name, int rank, const int64_t *dim, bool integers,
+                               npy *out) {
     char path[4096];
     TRY(npy_path(v, v->folder, name, path));
     TRY(npy_read(out, path));
@@ -51,8 +52,8 @@ double verify_tolerance(const verifier *v, double f32_tolerance) {
     return f32_tolerance + repeated * roundoff[product_storage(v->compute)];
 }
 
-loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got, const float *want,
-                            double tolerance) {
+loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got,
+                            const float *want, double tolerance) {
     size_t count = 1;
     for (int i = 0; i < rank; i++)
         count *= (size_t)dim[i];
@@ -92,7 +93,8 @@ loris_status loris_verify(loris_engine *engine, const char *folder, const loris_
         return fail(LORIS_ERROR_INPUT, "expected x.npy beside a model, or NAME-score.json with its golden arrays",
                     "%s: holds no golden arrays", folder);
     if (v.failed)
-        return fail(LORIS_MISMATCH, "the device or its driver computes wrong results; try another device, and report it",
+        return fail(LORIS_MISMATCH,
+                    "the device or its driver computes wrong results; try another device, and report it",
                     "%d of %d quantities are outside their tolerance on %s", v.failed, v.checked, v.compute->dev.name);
     return LORIS_OK;
 }

@@ -1,5 +1,6 @@
-/* Golden arrays of a spectrogram model: from NAME-score.json its conditioning (channels, frames) and features, and the bands
- * (frames, bands) sampled from noise.npy (1, bands, frames). NAME-bands-score-off.npy: only the first accent, no notes. */
+/* Golden arrays of a spectrogram model: from NAME-score.json its conditioning (channels, frames) and features, and the
+ * bands (frames, bands) sampled from noise.npy (1, bands, frames). NAME-bands-score-off.npy: only the first accent, no
+ * notes. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,13 +70,14 @@ bool verify_is_bands(const verifier *v) {
     return found;
 }
 
-/* ---- one score -------------------------------------------------------------------------------------------------------------- */
+/* ---- one score --------------------------------------------------------------------------------------------------- */
 
 static loris_status golden_noise(void *user, int draw, size_t first, size_t count, float *out) {
     const golden *g = user;
     size_t channels = (size_t)g->model->unet.in_channels;
     if (draw >= 0)
-        return fail(LORIS_ERROR_INPUT, "golden bands come from a deterministic sampler", "the model's sampler draws noise");
+        return fail(LORIS_ERROR_INPUT, "golden bands come from a deterministic sampler",
+                    "the model's sampler draws noise");
     for (size_t i = 0; i < count; i++) {
         size_t row = (first + i) / channels, channel = (first + i) % channels;
         out[i] = row < g->frames ? g->noise.f32[channel * g->frames + row] : 0;
@@ -121,8 +123,15 @@ static loris_status check_bands(verifier *v, const golden *g, const char *file, 
     if (status == LORIS_OK)
         status = bands_sampling(g->model, &settings);
     if (status == LORIS_OK) {
-        bands_request request = {.compute = v->compute, .model = g->model, .weights = g->weights, .settings = &settings,
-                                 .conditioning = c, .style = s->style, .rows = g->frames, .noise = golden_noise, .noise_user = (void *)g};
+        bands_request request = {.compute = v->compute,
+                                 .model = g->model,
+                                 .weights = g->weights,
+                                 .settings = &settings,
+                                 .conditioning = c,
+                                 .style = s->style,
+                                 .rows = g->frames,
+                                 .noise = golden_noise,
+                                 .noise_user = (void *)g};
         status = bands_sample(&request, got, NULL);
     }
     if (status == LORIS_OK)
@@ -153,7 +162,7 @@ static loris_status check_score(verifier *v, const golden *g, const char *name, 
     return status;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 /* The model: named by the caller, else in the folder, else above it. */
 static loris_status open_model(const verifier *v, golden *g) {
@@ -164,8 +173,8 @@ static loris_status open_model(const verifier *v, golden *g) {
     if (!file_exists(path))
         snprintf(path, sizeof path, "%s/../model.safetensors", v->folder);
     if (!file_exists(path))
-        return fail(LORIS_ERROR_INPUT, "name the model that made these arrays: --model FILE", "%s: no model.safetensors here or one folder up",
-                    v->folder);
+        return fail(LORIS_ERROR_INPUT, "name the model that made these arrays: --model FILE",
+                    "%s: no model.safetensors here or one folder up", v->folder);
     return model_open(&g->model, path);
 }
 

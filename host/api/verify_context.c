@@ -9,8 +9,7 @@
 #include "plan/plan.h"
 #include "rhythm/pose.h"
 
-/* ---- reading --------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static loris_status read_peaks(const verifier *v, golden *g) {
     npy peaks;
@@ -51,8 +50,7 @@ void golden_free_context(golden *g) {
     free(g->genres);
 }
 
-/* ---- checks ---------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 /* (states, B, units) -> [B][states][units] */
 static float *states_by_clip(const npy *a) {
@@ -81,7 +79,8 @@ static loris_status check_tokens(verifier *v, const golden *g) {
     c = states_by_clip(&c0);
     TRY_GOTO(h && c ? LORIS_OK : fail_memory("golden arrays"));
     TRY_GOTO(encode_video(v->compute, g->encoders, u, video.f32, g->batch, g->token_count, h, c, got));
-    TRY_GOTO(verify_compare(v, "tokens", 3, g->tokens.dim, got, g->tokens.f32, verify_tolerance(v, EVALUATION_TOLERANCE)));
+    TRY_GOTO(
+        verify_compare(v, "tokens", 3, g->tokens.dim, got, g->tokens.f32, verify_tolerance(v, EVALUATION_TOLERANCE)));
 done:
     npy_free(&video);
     npy_free(&h0);
@@ -184,7 +183,8 @@ static loris_status check_hawkes(verifier *v, const golden *g) {
     TRY_GOTO(plan_write(p, "peaks", g->peaks, (size_t)g->batch * (size_t)g->peak_count * sizeof *g->peaks));
     TRY_GOTO(plan_run(p, PHASE_CLIP, 0));
     TRY_GOTO(plan_read(p, "y", got, want.count * sizeof *got));
-    TRY_GOTO(verify_compare(v, "hawkes_bottleneck", 3, want.dim, got, want.f32, verify_tolerance(v, EVALUATION_TOLERANCE)));
+    TRY_GOTO(
+        verify_compare(v, "hawkes_bottleneck", 3, want.dim, got, want.f32, verify_tolerance(v, EVALUATION_TOLERANCE)));
 done:
     plan_free(p);
     npy_free(&want);

@@ -23,8 +23,7 @@ typedef struct full_case {
     int32_t peaks[PEAKS];
 } full_case;
 
-/* ---- the folder -----------------------------------------------------------------------------------------------------
- */
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 static loris_status read_config(const verifier *v, arena *a, const json **out, const char **where) {
     char *data;
@@ -87,8 +86,7 @@ static loris_status make_inputs(full_case *f) {
     return f->x && f->y && f->tokens ? LORIS_OK : fail_memory("the inputs of the full network");
 }
 
-/* ---- the network ----------------------------------------------------------------------------------------------------
- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 static net *record(const verifier *v, const full_case *f, const weights *w) {
     const unet_config *u = &f->unet;
@@ -151,8 +149,7 @@ done:
     return status;
 }
 
-/* ---- comparison -----------------------------------------------------------------------------------------------------
- */
+/* ---- comparison -------------------------------------------------------------------------------------------------- */
 
 /* Mean, standard deviation (of a sample) and largest magnitude, as PyTorch gives them. */
 static void statistics(const float *y, size_t count, float out[3]) {
@@ -204,7 +201,8 @@ loris_status verify_full(verifier *v) {
     TRY_GOTO(make_inputs(&f));
     TRY_GOTO(evaluate(v, &f));
     TRY_GOTO(check_golden(v, &f, "cond", f.y, verify_tolerance(v, SAMPLE_TOLERANCE)));
-    TRY_GOTO(check_golden(v, &f, "null", f.y + (size_t)f.unet.in_channels * f.samples, verify_tolerance(v, SAMPLE_TOLERANCE)));
+    TRY_GOTO(check_golden(v, &f, "null", f.y + (size_t)f.unet.in_channels * f.samples,
+                          verify_tolerance(v, SAMPLE_TOLERANCE)));
 done:
     free(f.x);
     free(f.tokens);

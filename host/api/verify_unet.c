@@ -22,8 +22,7 @@ static float *channels_last(const npy *a) {
     return out;
 }
 
-/* ---- one evaluation
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- one evaluation ---------------------------------------------------------------------------------------------- */
 
 /* Golden evaluations: which contexts the network has beside each other, and what is made of its results. */
 typedef enum contexts { CONTEXT_GIVEN, CONTEXT_NULL, CONTEXT_BOTH } contexts;
@@ -197,8 +196,7 @@ static loris_status check_evaluations(verifier *v, const golden *g) {
     return weights_all_used(g->weights);
 }
 
-/* ---- samples
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 /* noise.npy (B, C, S) and draws.npy (draws, B, C, S) as a noise_function of one item. */
 static loris_status golden_noise(void *user, int draw, size_t first, size_t count, float *out) {
@@ -313,8 +311,7 @@ static loris_status check_samples(verifier *v, golden *g) {
     return LORIS_OK;
 }
 
-/* ---- the folder
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 static loris_status read_golden(const verifier *v, golden *g) {
     const unet_config *u = &g->model->unet;

@@ -32,7 +32,8 @@ static loris_status copy_settings(compute *c, const compute_settings *settings) 
     if (settings->backend == BACKEND_CLBLAST && settings->precision > PRECISION_F32)
         return fail(LORIS_ERROR_ARGUMENT, "use precision f32, or our own kernels", "CLBlast multiplies f32 alone");
     if (settings->backend == BACKEND_ONEDNN && settings->precision == PRECISION_F16)
-        return fail(LORIS_ERROR_ARGUMENT, "use precision bf16, or our own kernels", "oneDNN multiplies f32 and bf16 alone");
+        return fail(LORIS_ERROR_ARGUMENT, "use precision bf16, or our own kernels",
+                    "oneDNN multiplies f32 and bf16 alone");
     return LORIS_OK;
 }
 

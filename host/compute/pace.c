@@ -117,8 +117,8 @@ static loris_status check_native(compute *c, const char *node) {
     if (!atomic_exchange(&c->native_failed, 0))
         return LORIS_OK;
     TRY(check_cancelled());
-    return fail(LORIS_ERROR_DEVICE, "try --backend own", "a native kernel before %s failed on %s", node ? node : "this point",
-                c->dev.name);
+    return fail(LORIS_ERROR_DEVICE, "try --backend own", "a native kernel before %s failed on %s",
+                node ? node : "this point", c->dev.name);
 }
 
 loris_status compute_pace(compute *c, double flop, const char *node) {

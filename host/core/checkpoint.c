@@ -22,7 +22,7 @@ static loris_status fail_tensor(const checkpoint *c, const char *name, const cha
     return fail(LORIS_ERROR_INPUT, "download or save the file again", "%s: tensor \"%s\": %s", c->path, name, what);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static loris_status list_safetensors(checkpoint *c) {
     c->container = "safetensors";
@@ -136,7 +136,7 @@ loris_status checkpoint_add(checkpoint_list *list, const checkpoint_tensor *t) {
     return LORIS_OK;
 }
 
-/* ---- using ------------------------------------------------------------------------------------------------------ */
+/* ---- using ------------------------------------------------------------------------------------------------------- */
 
 size_t checkpoint_count(const checkpoint *c) {
     return c->tensors.count;

@@ -28,7 +28,7 @@ static const char hint_damaged[] = "download or save the file again";
 static const char hint_cut[] = "is the download complete?";
 static const char hint_weights[] = "save the weights alone: torch.save(model.state_dict(), FILE)";
 
-/* ---- the state dict within what was saved ----------------------------------------------------------------------- */
+/* ---- the state dict within what was saved ------------------------------------------------------------------------ */
 
 typedef struct search {
     const checkpoint_source *source;
@@ -114,7 +114,7 @@ static loris_status find_state_dict(const checkpoint_source *source, const pickl
     return LORIS_OK;
 }
 
-/* ---- tensors ---------------------------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
 /* Where a storage's bytes are. */
 typedef loris_status locate_function(void *user, const pickle_storage *storage, const uint8_t **data);
@@ -201,7 +201,7 @@ static loris_status list_tensors(checkpoint_list *list, const checkpoint_source 
     return LORIS_OK;
 }
 
-/* ---- zip -------------------------------------------------------------------------------------------------------- */
+/* ---- zip --------------------------------------------------------------------------------------------------------- */
 
 typedef struct zip_storages {
     zip *archive;
@@ -254,7 +254,7 @@ loris_status checkpoint_list_zip(checkpoint_list *list, const char **section, co
     return status;
 }
 
-/* ---- legacy ----------------------------------------------------------------------------------------------------- */
+/* ---- legacy ------------------------------------------------------------------------------------------------------ */
 
 /* 0x1950a86a20f9469cfc6c, the first pickle. */
 static const uint8_t legacy_magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};

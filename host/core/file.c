@@ -13,7 +13,7 @@
 
 #include "core/random.h"
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static loris_status fail_read(const char *path, int error) {
     const char *hint = error == ENOENT || error == ENOTDIR ? "check the spelling of the path"
@@ -134,7 +134,7 @@ bool file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
-/* ---- temporaries still open ------------------------------------------------------------------------------------- */
+/* ---- temporaries still open -------------------------------------------------------------------------------------- */
 
 /* Static storage, so that a signal handler can remove what is listed: output_discard_all() touches nothing else. */
 enum { MAX_OPEN = 64 };
@@ -162,7 +162,7 @@ void output_discard_all(void) {
     errno = saved;
 }
 
-/* ---- outputs ---------------------------------------------------------------------------------------------------- */
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
 
 static loris_status fail_write(const char *path, int error) {
     const char *hint = NULL;

@@ -53,7 +53,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* ---- scalars ---------------------------------------------------------------------------------------------------- */
+/* ---- scalars ----------------------------------------------------------------------------------------------------- */
 
 static loris_status parse_word(parser *p, const char *word, json_type type, json *out) {
     size_t length = strlen(word);
@@ -218,7 +218,7 @@ static loris_status parse_string(parser *p, const char **out) {
     return LORIS_OK;
 }
 
-/* ---- containers ------------------------------------------------------------------------------------------------- */
+/* ---- containers -------------------------------------------------------------------------------------------------- */
 
 static loris_status push(parser *p, const pending *child) {
     if (p->used == p->capacity) {
@@ -360,7 +360,7 @@ loris_status json_parse(const json **out, arena *a, const char *data, size_t siz
     return status;
 }
 
-/* ---- access ----------------------------------------------------------------------------------------------------- */
+/* ---- access ------------------------------------------------------------------------------------------------------ */
 
 const json *json_get(const json *object, const char *key) {
     if (!object || object->type != JSON_OBJECT)

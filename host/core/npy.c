@@ -130,7 +130,7 @@ static loris_status parse_header(header *h) {
     return LORIS_OK;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static loris_status find_type(const header *h, number_type *out) {
     static const struct {
@@ -299,7 +299,7 @@ loris_status npy_expect(const npy *a, const char *path, int rank, const int64_t 
     return status;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static loris_status write_array(const char *path, const char *descr, int rank, const int64_t *dim, const void *data,
                                 size_t size) {

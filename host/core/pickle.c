@@ -17,7 +17,7 @@ enum {
     ITEM_LIMIT = 1 << 21
 };
 
-/* ---- names a pickle may use ------------------------------------------------------------------------------------- */
+/* ---- names a pickle may use -------------------------------------------------------------------------------------- */
 
 typedef enum known_kind { KNOWN_DICT, KNOWN_TENSOR, KNOWN_PARAMETER, KNOWN_SIZE, KNOWN_STORAGE, KNOWN_TYPE } known_kind;
 
@@ -48,7 +48,7 @@ static const struct {
     {"torch", "bool", KNOWN_TYPE, 0},
 };
 
-/* ---- the machine ------------------------------------------------------------------------------------------------ */
+/* ---- the machine ------------------------------------------------------------------------------------------------- */
 
 typedef struct machine {
     arena *memory;
@@ -189,7 +189,7 @@ static loris_status push_new(machine *m, pickle_type type, pickle_value **out) {
     return push(m, *out);
 }
 
-/* ---- constants -------------------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------------------------------- */
 
 static loris_status push_truth(machine *m, bool truth) {
     pickle_value *v;
@@ -305,7 +305,7 @@ static loris_status run_constant(machine *m) {
     }
 }
 
-/* ---- containers ------------------------------------------------------------------------------------------------- */
+/* ---- containers -------------------------------------------------------------------------------------------------- */
 
 /* Appends stack[first..] to the items and takes them from the stack. */
 static loris_status move_items(machine *m, pickle_items *items, size_t first) {
@@ -387,7 +387,7 @@ static loris_status run_container(machine *m) {
     }
 }
 
-/* ---- stack and memo --------------------------------------------------------------------------------------------- */
+/* ---- stack and memo ---------------------------------------------------------------------------------------------- */
 
 static loris_status memo_put(machine *m, uint64_t index) {
     pickle_value *v;
@@ -442,7 +442,7 @@ static loris_status run_stack(machine *m) {
     }
 }
 
-/* ---- names, storages, tensors ----------------------------------------------------------------------------------- */
+/* ---- names, storages, tensors ------------------------------------------------------------------------------------ */
 
 static bool same_text(pickle_bytes bytes, const char *string) {
     return bytes.length == strlen(string) && memcmp(bytes.data, string, bytes.length) == 0;
@@ -605,7 +605,7 @@ static loris_status run_object(machine *m) {
     }
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static loris_status run_framing(machine *m) {
     uint64_t value;
@@ -715,7 +715,7 @@ loris_status pickle_read(const pickle_value **out, arena *a, const uint8_t *data
     return status;
 }
 
-/* ---- using the result ------------------------------------------------------------------------------------------- */
+/* ---- using the result -------------------------------------------------------------------------------------------- */
 
 bool pickle_is(const pickle_value *v, const char *string) {
     return v->type == PICKLE_STRING && same_text(v->bytes, string);

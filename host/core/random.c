@@ -52,7 +52,7 @@ void random_normal(float *out, uint64_t seed, uint64_t stream, uint64_t first, s
     }
 }
 
-/* ---- the sequential generator ----------------------------------------------------------------------------------- */
+/* ---- the sequential generator ------------------------------------------------------------------------------------ */
 
 random_state random_begin(uint64_t seed, uint64_t stream) {
     return (random_state){.seed = seed, .stream = stream};

@@ -28,7 +28,7 @@ static loris_status fail_tensor(const safetensors *s, const safetensor *t, const
     return fail(LORIS_ERROR_INPUT, hint_damaged, "%s: tensor \"%s\": %s", s->path, t->name, what);
 }
 
-/* ---- one entry of the header ------------------------------------------------------------------------------------ */
+/* ---- one entry of the header ------------------------------------------------------------------------------------- */
 
 static bool parse_type(const char *name, number_type *out) {
     static const struct {
@@ -105,7 +105,7 @@ static loris_status check_metadata(const safetensors *s, const json *metadata) {
                 : fail(LORIS_ERROR_INPUT, hint_damaged, "%s: its __metadata__ is not an object of strings", s->path);
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 /* By place; tensors of no bytes come before the one that starts where they do. */
 static int compare_places(const void *left, const void *right) {

@@ -36,7 +36,7 @@ static loris_status write_all(const safetensors_writer *w, const void *data, siz
     return LORIS_OK;
 }
 
-/* ---- the header ------------------------------------------------------------------------------------------------- */
+/* ---- the header -------------------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *left, const void *right) {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
@@ -101,7 +101,7 @@ static loris_status make_header(safetensors_writer *w, json_writer *j, const saf
     return text_failed(&j->out) ? fail_memory("a header") : LORIS_OK;
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static loris_status begin_file(safetensors_writer *w, const char *path, const text *header) {
     TRY(output_begin(&w->file, path));

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-/* ---- the last failure of each thread ---------------------------------------------------------------------------- */
+/* ---- the last failure of each thread ----------------------------------------------------------------------------- */
 
 static _Thread_local error_record last_error;
 
@@ -114,7 +114,7 @@ const char *loris_version(void) {
     return LORIS_VERSION;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* Workers report from any thread: the lock keeps the function and its user pointer a pair. It is not held during the
  * call, so that a callback may log or change the callback itself. */
@@ -144,7 +144,7 @@ void log_message(loris_level level, const char *format, ...) {
     function(user, level, message);
 }
 
-/* ---- cancelling ------------------------------------------------------------------------------------------------- */
+/* ---- cancelling -------------------------------------------------------------------------------------------------- */
 
 /* Set from signal handlers: C11 allows lock-free atomics there. */
 static atomic_int cancel_requested;

@@ -53,7 +53,7 @@ bool zip_recognise(const uint8_t *data, size_t size) {
     return size >= 4 && (get32(data) == local_mark || get32(data) == end_mark);
 }
 
-/* ---- where the central directory is ----------------------------------------------------------------------------- */
+/* ---- where the central directory is ------------------------------------------------------------------------------ */
 
 /* The end record is the last thing in the file but for a comment, whose length it states. */
 static loris_status find_end(const zip *z, size_t *at) {
@@ -102,7 +102,7 @@ static loris_status find_directory(const zip *z, directory *d) {
     return LORIS_OK;
 }
 
-/* ---- entries ---------------------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 static loris_status fail_entry(const zip *z, const zip_entry *e, const char *hint, const char *what) {
     return fail(LORIS_ERROR_INPUT, hint, "%s: zip entry \"%s\": %s", z->where, e->name, what);

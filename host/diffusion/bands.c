@@ -4,18 +4,26 @@
 
 loris_status bands_sampling(const model *m, sampling_settings *out) {
     const unet_config *u = &m->unet;
-    bool fits = m->has_bands && m->has_sampling && u->levels == CONDITIONING_LEVELS - 1 && u->context_features == CONDITIONING_FEATURES &&
-                m->bands.styles == STYLE_COUNT && u->context_channels[0] == CONDITIONING_CHANNELS;
+    bool fits = m->has_bands && m->has_sampling && u->levels == CONDITIONING_LEVELS - 1 &&
+                u->context_features == CONDITIONING_FEATURES && m->bands.styles == STYLE_COUNT &&
+                u->context_channels[0] == CONDITIONING_CHANNELS;
     for (int k = 1; fits && k < CONDITIONING_LEVELS; k++)
         fits = u->context_channels[k] == CONDITIONING_DEEP_CHANNELS && unet_hop(u, k) == 1 << k;
     if (!fits)
         return fail(LORIS_ERROR_INPUT, "the default model is models/base; other kinds of model need other inputs",
                     "%s: not a spectrogram model that a score can condition", m->path);
     const model_sampling *s = &m->sampling;
-    *out = (sampling_settings){.steps = s->steps, .sigma_min = s->sigma_min, .sigma_max = s->sigma_max, .rho = s->rho,
-                               .sigma_data = m->sigma_data, .guidance = s->guidance, .guidance_low = s->guidance_low,
-                               .guidance_high = s->guidance_high, .window = s->frames};
-    /* Neighbours share a quarter of a window, the outer quarter of that on either side without a say: 64 frames are 0.8 s. */
+    *out = (sampling_settings){.steps = s->steps,
+                               .sigma_min = s->sigma_min,
+                               .sigma_max = s->sigma_max,
+                               .rho = s->rho,
+                               .sigma_data = m->sigma_data,
+                               .guidance = s->guidance,
+                               .guidance_low = s->guidance_low,
+                               .guidance_high = s->guidance_high,
+                               .window = s->frames};
+    /* Neighbours share a quarter of a window, the outer quarter of that on either side without a say: 64 frames are 0.8
+     * s. */
     out->overlap = s->frames / 4;
     out->margin = s->frames / 16;
     return sampler_from_name(s->sampler, &out->sampler);

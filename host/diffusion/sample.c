@@ -59,8 +59,7 @@ static bool remembers(const sampler *r) {
     return r->settings.sampler == SAMPLER_HEUN || r->settings.sampler == SAMPLER_DPMPP2M;
 }
 
-/* ---- buffers on the clip's axis
- * ------------------------------------------------------------------------------------------- */
+/* ---- buffers on the clip's axis ---------------------------------------------------------------------------------- */
 
 static loris_status clear(sampler *r, cl_mem buffer, size_t elements, const char *what) {
     const cl_uint zero = 0;
@@ -192,8 +191,7 @@ static loris_status begin_clips(sampler *r) {
     return write_sample(r);
 }
 
-/* ---- recording
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- recording --------------------------------------------------------------------------------------------------- */
 
 /* With one window everything that comes from the clip alone is made once; with several it differs from window to
  * window. */
@@ -374,9 +372,7 @@ static loris_status build_update(sampler *r) {
     return plan_run(r->update, PHASE_RUN, 0);
 }
 
-/* ---- the loop
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static void tell(const sampler *r, int done) {
     if (r->request.progress)

@@ -53,7 +53,10 @@ static int adpm2_step(evaluation *e, double s, double t) {
     ancestral(s, t, &up, &down);
     double middle = (s + down) / 2, half = (middle - s) / s, whole = (down - s) / middle;
     e[0] = (evaluation){.sigma = (float)s, .x_weight = (float)(1 + half), .d_weight = (float)-half};
-    e[1] = (evaluation){.sigma = (float)middle, .x_weight = 1, .y_weight = (float)whole, .d_weight = (float)-whole,
+    e[1] = (evaluation){.sigma = (float)middle,
+                        .x_weight = 1,
+                        .y_weight = (float)whole,
+                        .d_weight = (float)-whole,
                         .noise_weight = (float)up};
     return 2;
 }
@@ -62,14 +65,18 @@ static int aeuler_step(evaluation *e, double s, double t) {
     double up, down;
     ancestral(s, t, &up, &down);
     double slope = (down - s) / s;
-    e[0] = (evaluation){.sigma = (float)s, .x_weight = (float)(1 + slope), .d_weight = (float)-slope, .noise_weight = (float)up};
+    e[0] = (evaluation){
+        .sigma = (float)s, .x_weight = (float)(1 + slope), .d_weight = (float)-slope, .noise_weight = (float)up};
     return 1;
 }
 
 static int heun_step(evaluation *e, double s, double t) {
     double euler = (t - s) / s, first = (t - s) / (2 * s), second = (t - s) / (2 * t);
     e[0] = (evaluation){.sigma = (float)s, .x_weight = (float)(1 + euler), .d_weight = (float)-euler};
-    e[1] = (evaluation){.sigma = (float)t, .x_weight = (float)(1 + first), .p_weight = (float)-first, .y_weight = (float)second,
+    e[1] = (evaluation){.sigma = (float)t,
+                        .x_weight = (float)(1 + first),
+                        .p_weight = (float)-first,
+                        .y_weight = (float)second,
                         .d_weight = (float)-second};
     return 2;
 }
@@ -78,7 +85,9 @@ static int dpmpp2m_step(evaluation *e, double before, double s, double t) {
     double h = log(s) - log(t), gain = -expm1(-h), extrapolation = 0;
     if (before > 0)
         extrapolation = h / (2 * (log(before) - log(s)));
-    e[0] = (evaluation){.sigma = (float)s, .x_weight = (float)(t / s), .d_weight = (float)(gain * (1 + extrapolation)),
+    e[0] = (evaluation){.sigma = (float)s,
+                        .x_weight = (float)(t / s),
+                        .d_weight = (float)(gain * (1 + extrapolation)),
                         .p_weight = (float)(-gain * extrapolation)};
     return 1;
 }

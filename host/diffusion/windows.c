@@ -24,9 +24,11 @@ static float passed(int row, int from, int to, int margin) {
 }
 
 loris_status windows_new(windows *out, int total, int length, int grid, int overlap, int margin) {
-    if (total < 1 || grid < 1 || length < grid || length % grid || margin < 0 || 2 * margin >= overlap || overlap > length / 2)
+    if (total < 1 || grid < 1 || length < grid || length % grid || margin < 0 || 2 * margin >= overlap ||
+        overlap > length / 2)
         return fail(LORIS_ERROR_ARGUMENT, "an overlap is at most half a window and more than twice the margin",
-                    "windows of %d rows on a grid of %d cannot overlap by %d with a margin of %d", length, grid, overlap, margin);
+                    "windows of %d rows on a grid of %d cannot overlap by %d with a margin of %d", length, grid,
+                    overlap, margin);
     overlap = round_up(overlap, grid);
     windows w = {.length = length, .total = round_up(total > length ? total : length, grid)};
     int stride = length - overlap;

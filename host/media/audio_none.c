@@ -19,6 +19,6 @@ loris_status video_mux(const char *video_path, const audio *a, const char *path,
 
 loris_status audio_convert(audio *a, int rate, int channels) {
     return fail(LORIS_ERROR_INPUT, "configure with -DLORIS_WITH_FFMPEG=ON",
-                "sound of %d Hz and %d channels cannot be converted to %d Hz and %d: built without FFmpeg", a->rate, a->channels, rate,
-                channels);
+                "sound of %d Hz and %d channels cannot be converted to %d Hz and %d: built without FFmpeg", a->rate,
+                a->channels, rate, channels);
 }

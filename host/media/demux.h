@@ -62,7 +62,7 @@ const int32_t *stream_display_matrix(const AVStream *stream);
 /* Records an FFmpeg error code as a loris_status for the input. */
 loris_status demux_error(const demux *d, int code, const char *what);
 
-/* ---- decoding --------------------------------------------------------------------------------------------------- */
+/* ---- decoding ---------------------------------------------------------------------------------------------------- */
 
 typedef struct decoder {
     demux *input;

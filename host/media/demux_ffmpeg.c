@@ -12,7 +12,7 @@
 
 enum { READ_FAILURES_MAX = 64 }; /* in a row, before the rest of a file counts as unreadable */
 
-/* ---- FFmpeg's log ----------------------------------------------------------------------------------------------- */
+/* ---- FFmpeg's log ------------------------------------------------------------------------------------------------ */
 
 /* FFmpeg reports what it survives, from any thread and one piece of a line at a time; our own messages say what
  * matters. */
@@ -35,7 +35,7 @@ static void route_log(void) {
     av_log_set_callback(log_line);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static int interrupted(void *opaque) {
     const demux *d = opaque;
@@ -222,7 +222,7 @@ void demux_select(demux *d, const AVStream *stream) {
         d->format->streams[i]->discard = i == (unsigned)stream->index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 loris_status demux_read(demux *d, AVPacket *packet, bool *end) {
     *end = false;

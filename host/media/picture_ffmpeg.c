@@ -8,7 +8,7 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 
-/* ---- orientation ------------------------------------------------------------------------------------------------ */
+/* ---- orientation ------------------------------------------------------------------------------------------------- */
 
 /* A decoded point (p, q) is shown at (a p + c q, b p + d q), with y pointing down. */
 orientation orientation_of(const int32_t *matrix) {
@@ -51,7 +51,7 @@ static void turn_picture(const picture_scaler *s, uint8_t *out) {
     }
 }
 
-/* ---- scaling ---------------------------------------------------------------------------------------------------- */
+/* ---- scaling ----------------------------------------------------------------------------------------------------- */
 
 static enum AVPixelFormat delivered_format(const picture_scaler *s) {
     return s->pixels == VIDEO_RGB ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GRAY8;

@@ -42,7 +42,7 @@ struct video {
     double end; /* seconds, once finished */
 };
 
-/* ---- what the stream says --------------------------------------------------------------------------------------- */
+/* ---- what the stream says ---------------------------------------------------------------------------------------- */
 
 /* From the stream, else from the file as a whole (which may hold longer sound), else from all packets. */
 static loris_status find_duration(video *v) {
@@ -98,7 +98,7 @@ static loris_status read_info(video *v, orientation turn) {
     return find_duration(v);
 }
 
-/* ---- the decoding thread ---------------------------------------------------------------------------------------- */
+/* ---- the decoding thread ----------------------------------------------------------------------------------------- */
 
 /* Waits for a free slot; NULL when the video is being closed. */
 static ring_slot *claim_slot(video *v) {
@@ -164,7 +164,7 @@ static void *decode_thread(void *user) {
     return NULL;
 }
 
-/* ---- the caller's side ------------------------------------------------------------------------------------------ */
+/* ---- the caller's side ------------------------------------------------------------------------------------------- */
 
 static loris_status start(video *v, int longest, video_pixels pixels) {
     orientation turn = orientation_of(stream_display_matrix(v->input.video));

@@ -36,7 +36,7 @@ typedef struct muxer {
     double end;                  /* seconds: when the last picture ceases to show */
 } muxer;
 
-/* ---- errors ----------------------------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 static loris_status output_error(const muxer *m, int code) {
     if (code == AVERROR(ENOMEM))
@@ -75,7 +75,7 @@ static loris_status cannot_hold(const muxer *m) {
                 "%s: %s video cannot be kept in this kind of file", m->path, avcodec_get_name(id));
 }
 
-/* ---- streams ---------------------------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 /* Before FFmpeg 6.1 side data (rotation, mastering display, stereo layout) belongs to the stream, not to its
  * parameters. */
@@ -135,7 +135,7 @@ static loris_status add_streams(muxer *m, const audio *a) {
     return LORIS_OK;
 }
 
-/* ---- metadata and chapters -------------------------------------------------------------------------------------- */
+/* ---- metadata and chapters --------------------------------------------------------------------------------------- */
 
 /* MP4 and MOV have a fixed set of keys; others join the comment as "key=value". */
 static bool is_known_key(const muxer *m, const char *key) {
@@ -211,7 +211,7 @@ static loris_status check_times(const muxer *m, const AVPacket *p) {
     return LORIS_OK;
 }
 
-/* ---- copying ---------------------------------------------------------------------------------------------------- */
+/* ---- copying ----------------------------------------------------------------------------------------------------- */
 
 /* Makes times of a video packet start at the first picture, whole again after a torn clock, and decoding times
  * increase: the rules of frame_clock.c, for packets. */
@@ -320,7 +320,7 @@ static loris_status copy_all(muxer *m) {
     return code < 0 ? output_error(m, hidden_error(m, code)) : status;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static int interrupted(void *opaque) {
     (void)opaque;

@@ -27,7 +27,7 @@ static number_type type_in_output(const convert_settings *s, const checkpoint_te
     return wide <= 1 ? TYPE_F32 : s->type;
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* The largest of f16: what rounds beyond it would become infinite. */
 static const float f16_end = 65520.0f;
@@ -80,7 +80,7 @@ static loris_status write_tensor(job *j, const checkpoint_tensor *t) {
     return LORIS_OK;
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 /* Larger types first, so that every number is aligned; then the order of the checkpoint, which reads it once along. */
 typedef struct placed {

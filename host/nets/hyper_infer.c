@@ -48,7 +48,7 @@ loris_status hyper_find_prefix(hyper_tensors *t, arena *a) {
     return arena_failed(a) ? fail_memory(t->path) : LORIS_OK;
 }
 
-/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 typedef struct extents {
     int dim[3];
@@ -115,7 +115,7 @@ static loris_status divide(const hyper_tensors *t, const char *what, int value, 
     return LORIS_OK;
 }
 
-/* ---- hyper-parameters ------------------------------------------------------------------------------------------- */
+/* ---- hyper-parameters -------------------------------------------------------------------------------------------- */
 
 /* Widths outside the levels: time embedding (channels + 1 inputs), the patched input and output. */
 static loris_status infer_ends(hyper *h, const hyper_tensors *t) {
@@ -227,7 +227,7 @@ loris_status hyper_infer(hyper *out, const hyper_tensors *t) {
     return LORIS_OK;
 }
 
-/* ---- the full list ---------------------------------------------------------------------------------------------- */
+/* ---- the full list ----------------------------------------------------------------------------------------------- */
 
 static void print_shape(char out[128], int rank, const int64_t *dim) {
     size_t length = 0;

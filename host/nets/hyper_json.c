@@ -53,7 +53,7 @@ bool hyper_knows(const char *key) {
     return strcmp(key, "attentions") == 0 || strcmp(key, "genre") == 0;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void write_attentions(const hyper *h, json_writer *w) {
     json_open(w, "attentions", '[');
@@ -85,7 +85,7 @@ void hyper_write(const hyper *h, json_writer *w) {
     json_bool(w, "genre", h->unet.genre);
 }
 
-/* ---- a configuration against the tensors ------------------------------------------------------------------------ */
+/* ---- a configuration against the tensors ------------------------------------------------------------------------- */
 
 static loris_status fail_differs(const char *where, const char *key, const char *path) {
     return fail(LORIS_ERROR_INPUT, "correct the configuration or leave the entry out: tensors tell it by themselves",

@@ -51,8 +51,8 @@ static loris_status find_prefix(model *m) {
             return m->prefix && m->root ? LORIS_OK : fail_memory("a model");
         }
     }
-    return fail(LORIS_ERROR_INPUT, "expected the weights of a LORIS or loris-cl model", "%s: holds no U-Net (no tensor named ...%s)", m->path,
-                mark);
+    return fail(LORIS_ERROR_INPUT, "expected the weights of a LORIS or loris-cl model",
+                "%s: holds no U-Net (no tensor named ...%s)", m->path, mark);
 }
 
 static loris_status need_int(const json *o, const char *key, int low, int high, int *out, const char *where) {
@@ -98,7 +98,8 @@ static loris_status read_bands(model *m, const json *config, const char *where) 
     TRY(json_need_number(config, "scale", 1e-9, 1e6, &value, where));
     b->scale = (float)value;
     if (b->bands != m->unet.in_channels)
-        return fail(LORIS_ERROR_INPUT, NULL, "%s: %d bands do not fit a network of %d channels", where, b->bands, m->unet.in_channels);
+        return fail(LORIS_ERROR_INPUT, NULL, "%s: %d bands do not fit a network of %d channels", where, b->bands,
+                    m->unet.in_channels);
     TRY(read_mean(m, config, where));
     m->has_bands = true;
     return LORIS_OK;

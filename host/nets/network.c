@@ -9,7 +9,7 @@ enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20, CONFIG_LIMIT = 16 << 20 };
 
 static const char hint_damaged[] = "download or save the file again";
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 /* "module." in front goes; the U-Net inside the diffusion wrapper gets the name of the one beside it. */
 static const char *final_name(arena *a, const char *name) {
@@ -89,7 +89,7 @@ static loris_status name_tensors(network *n) {
     return LORIS_OK;
 }
 
-/* ---- configuration ---------------------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------------------------------- */
 
 static loris_status read_config_file(network *n, const char *path) {
     char *data;
@@ -152,7 +152,7 @@ static loris_status check_readable(const network *n, const char *where) {
     return status;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static loris_status read_network(network *n, const char *path, const char *config, bool settle) {
     TRY(checkpoint_open(&n->file, path));

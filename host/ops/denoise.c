@@ -19,8 +19,7 @@ static bool coefficients_fit(net *n, const char *label, shape c, int index, int 
     return false;
 }
 
-/* ---- scale_by
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- scale_by ---------------------------------------------------------------------------------------------------- */
 
 static loris_status scale_by_lower(lowering *l, const node *n) {
     const stream s = stream_on(lowering_compute(l));
@@ -52,8 +51,7 @@ tensor scale_by(net *n, tensor x, tensor c, int index) {
                                          .bytes = 2 * tensor_bytes(s)});
 }
 
-/* ---- denoise
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- denoise ----------------------------------------------------------------------------------------------------- */
 
 static bool guided(shape x, shape f) {
     return f.batch == 2 * x.batch;

@@ -47,8 +47,7 @@ tensor add(net *n, tensor a, tensor b) {
                                          .bytes = tensor_bytes(sa) + tensor_bytes(sb) + tensor_bytes(out)});
 }
 
-/* ---- activate, scale
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- activate, scale --------------------------------------------------------------------------------------------- */
 
 static loris_status map_lower(lowering *l, const node *n, int act, float factor) {
     const stream s = stream_on(lowering_compute(l));

@@ -3,8 +3,7 @@
 
 #include "ops/stream.h"
 
-/* ---- embedding ----------------------------------------------------------------------------------------------------
- */
+/* ---- embedding --------------------------------------------------------------------------------------------------- */
 
 static loris_status embedding_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
@@ -45,8 +44,7 @@ tensor embedding(net *n, tensor indices, const char *at, int count, int width) {
                                          .bytes = 2 * tensor_bytes(out)});
 }
 
-/* ---- learned rows, learned peaks ----------------------------------------------------------------------------------
- */
+/* ---- learned rows, learned peaks --------------------------------------------------------------------------------- */
 
 static loris_status learned_rows_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);

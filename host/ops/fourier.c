@@ -23,7 +23,8 @@ tensor fourier(net *n, tensor c, const char *at, int features) {
         return (tensor){0};
     const shape s = shape_of(n, c);
     if (block_floats(s) != 1 || features < 1)
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: one noise level each and a frequency at least are wanted", at);
+        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: one noise level each and a frequency at least are wanted",
+                        at);
     shape out = s;
     out.channels = 1 + 2 * features;
     return net_append(n, &(node_request){.operation = &fourier_op,

@@ -11,7 +11,7 @@
 typedef enum bias { NO_BIAS, BIAS } bias;
 typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_GELU } activation; /* GELU is the exact one (erf) */
 
-/* ---- products (host/ops/product.c, linear.c, conv1d.c, conv_transpose1d.c) ------------------------------------------------ */
+/* ---- products (host/ops/product.c, linear.c, conv1d.c, conv_transpose1d.c) --------------------------------------- */
 
 /* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). */
 tensor linear(net *n, tensor x, const char *at, int out, bias b);
@@ -28,7 +28,7 @@ tensor conv1d_strided(net *n, tensor x, const char *at, int out, int kernel, int
 /* x [B,L,Cin] -> [B,(L-1) stride - 2 padding + kernel + output_padding, out]; weight [Cin,out,kernel], bias [out]. */
 tensor conv_transpose1d(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding, int output_padding);
 
-/* ---- norms and attention (group_norm.c, layer_norm.c, attention.c) --------------------------------------------------------- */
+/* ---- norms and attention (group_norm.c, layer_norm.c, attention.c) ----------------------------------------------- */
 
 /* Over each group's channels and all positions, biased variance, eps 1e-5; weight and bias [C] named at.weight, at.bias; then
  * x * (scale + 1) + shift when scale_shift [E,B,1,2C] is given (scale first), then the activation. */
@@ -69,7 +69,7 @@ tensor add_row(net *n, tensor x, tensor row);
 /* Channels first .. first+channels-1: x [B,L,C] -> [B,L,channels]. */
 tensor narrow(net *n, tensor x, int first, int channels);
 
-/* ---- tokens (embedding.c, hawkes.c, lstm.c) --------------------------------------------------------------------------------- */
+/* ---- tokens (embedding.c, hawkes.c, lstm.c) ---------------------------------------------------------------------- */
 
 /* indices [B,L,1] of STORE_I32 -> [B,L,width]: rows of the weight [count,width]; an index beyond the table takes its end. */
 tensor embedding(net *n, tensor indices, const char *at, int count, int width);
@@ -88,7 +88,7 @@ tensor hawkes_encoding(net *n, tensor x, const char *at, int positions);
  * bias_hh_l0, and the same with _reverse. */
 tensor lstm(net *n, tensor x, int hidden, int layer, tensor h0, tensor c0);
 
-/* ---- sampling (window.c, denoise.c, combine.c) ------------------------------------------------------------------------------- */
+/* ---- sampling (window.c, denoise.c, combine.c) ------------------------------------------------------------------- */
 
 /* Rows start .. start+length-1 of clip [B,T,C] -> [B,length,C]; `start` is a net_parameter in rows, divided by `divisor`
  * (deeper conditioning levels). Rows beyond T are zero. */

@@ -175,17 +175,20 @@ static int product_choose(const compute *c) {
 }
 
 number_type product_storage(const compute *c) {
-    static const number_type types[] = {
-        [PRECISION_AUTO] = TYPE_F32, [PRECISION_F32] = TYPE_F32, [PRECISION_BF16] = TYPE_BF16, [PRECISION_F16] = TYPE_F16};
+    static const number_type types[] = {[PRECISION_AUTO] = TYPE_F32,
+                                        [PRECISION_F32] = TYPE_F32,
+                                        [PRECISION_BF16] = TYPE_BF16,
+                                        [PRECISION_F16] = TYPE_F16};
     return types[c->settings.precision];
 }
 
-/* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that take
- * longer than waking threads does. */
+/* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that
+ * take longer than waking threads does. */
 static bool worth_onednn(const compute *c, const node *n) {
     static const double least_flop = 8e6;
     const bool asked = c->settings.backend == BACKEND_ONEDNN;
-    const bool chosen = c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && node_flop(n) >= least_flop;
+    const bool chosen =
+        c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && node_flop(n) >= least_flop;
     return (asked || chosen) && product_onednn_available(c);
 }
 

@@ -72,8 +72,9 @@ static void lower_tile(lowering *l, const node *n, const tap_product *p) {
     while (rows * columns > items * ITEM_COLUMNS * MOST_ITEM_ROWS && rows > 16)
         rows /= 2;
     const int item_rows = rows * columns / (items * ITEM_COLUMNS);
-    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d", rows,
-                  columns, item_rows, parameters->activation, storage_macro(product_storage(lowering_compute(l))));
+    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d",
+                  rows, columns, item_rows, parameters->activation,
+                  storage_macro(product_storage(lowering_compute(l))));
     product_arguments(l, n, p, columns, STEP);
     const size_t local[3] = {(size_t)(columns / ITEM_COLUMNS), (size_t)(rows / item_rows), 1};
     launch_range(l, 3,

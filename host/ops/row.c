@@ -1,8 +1,7 @@
 /* A row added to all rows, and some of the channels of each. */
 #include "ops/stream.h"
 
-/* ---- add_row --------------------------------------------------------------------------------------------------------
- */
+/* ---- add_row ----------------------------------------------------------------------------------------------------- */
 
 static loris_status add_row_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
@@ -42,8 +41,7 @@ tensor add_row(net *n, tensor x, tensor row) {
                                          .bytes = tensor_bytes(sx) + tensor_bytes(out)});
 }
 
-/* ---- narrow ---------------------------------------------------------------------------------------------------------
- */
+/* ---- narrow ------------------------------------------------------------------------------------------------------ */
 
 static loris_status narrow_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);

@@ -42,8 +42,7 @@ void row_stream_range(lowering *l, row_stream s, size_t rows, size_t blocks) {
     launch_range(l, 3, (const size_t[3]){(size_t)s.lanes, items, blocks}, s.local, 1);
 }
 
-/* ---- broadcasting
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- broadcasting ------------------------------------------------------------------------------------------------ */
 
 int input_eval_step(const node *n, int i) {
     const shape s = node_input_shape(n, i);

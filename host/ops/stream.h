@@ -31,8 +31,7 @@ row_stream row_stream_on(const compute *c, int channels);
 /* The launch's range over `blocks` blocks of `rows` rows. */
 void row_stream_range(lowering *l, row_stream s, size_t rows, size_t blocks);
 
-/* ---- broadcasting
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- broadcasting ------------------------------------------------------------------------------------------------ */
 
 /* Tensors are [evals, batch] blocks. Block o of the output, o = e * batch + b, reads block e * eval_step + b *
  * batch_step of an input; steps of 0 broadcast. A step reads its own row of what the run phase made for all

@@ -63,7 +63,7 @@ struct net {
     error_record error; /* status LORIS_OK = none */
 };
 
-/* ---- launches -------------------------------------------------------------------------------------------------------- */
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
 
 typedef enum argument_kind { ARGUMENT_BUFFER, ARGUMENT_INT, ARGUMENT_FLOAT, ARGUMENT_LOCAL, ARGUMENT_PARAMETER,
                              ARGUMENT_EVALUATION } argument_kind;

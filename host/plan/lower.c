@@ -8,10 +8,11 @@
 
 #include "plan/internal.h"
 
-/* What a byte of memory traffic costs in FLOP when work is paced: the balance of common CPUs and GPUs within a factor of 4. */
+/* What a byte of memory traffic costs in FLOP when work is paced: the balance of common CPUs and GPUs within a factor
+ * of 4. */
 static const double FLOP_PER_BYTE = 4;
 
-/* ---- facts about a node ---------------------------------------------------------------------------------------------------- */
+/* ---- facts about a node ------------------------------------------------------------------------------------------ */
 
 const op *node_op(const node *n) {
     return n->operation;
@@ -74,7 +75,7 @@ void node_set_cost(node *n, double flop, double bytes) {
     n->bytes = bytes;
 }
 
-/* ---- launches ---------------------------------------------------------------------------------------------------------------- */
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
 
 compute *lowering_compute(lowering *l) {
     return l->plan->compute;
@@ -190,11 +191,12 @@ void launch_range(lowering *l, int dimensions, const size_t global[3], const siz
         a->global[d] = (global[d] + a->local[d] - 1) / a->local[d] * a->local[d];
         items *= a->local[d];
         if (a->local[d] > l->plan->compute->dev.max_work_item[d])
-            keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: work-groups of %zu in dimension %d do not fit the device", l->node->name,
-                         a->local[d], d));
+            keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: work-groups of %zu in dimension %d do not fit the device",
+                         l->node->name, a->local[d], d));
     }
     if (items > l->plan->compute->dev.max_work_group)
-        keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: work-groups of %zu items do not fit the device", l->node->name, items));
+        keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: work-groups of %zu items do not fit the device", l->node->name,
+                     items));
 }
 
 void launch_call(lowering *l, host_call *call, const void *state, size_t size, double flop) {
@@ -243,7 +245,7 @@ cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, 
     return buffer;
 }
 
-/* ---- the program and its arguments ---------------------------------------------------------------------------------------------- */
+/* ---- the program and its arguments ------------------------------------------------------------------------------- */
 
 static loris_status set_argument(plan *p, launch *a, int i) {
     const argument *g = &a->arguments[i];
@@ -306,7 +308,8 @@ loris_status lower_nodes(plan *p) {
             calls = calls || a->call;
         }
         for (launch *a = *before; a; a = a->next)
-            if (!a->call) /* a node's kernels share its cost; beside host calls, which carry the FLOP, they only move data */
+            if (!a->call) /* a node's kernels share its cost; beside host calls, which carry the FLOP, they only move
+                             data */
                 a->work = ((calls ? 0 : n->flop) + FLOP_PER_BYTE * n->bytes) / launches;
         kernels = kernels || launches > 0;
     }

@@ -27,7 +27,7 @@ struct op {
     loris_status (*lower)(lowering *l, const node *n);
 };
 
-/* ---- facts about a node ------------------------------------------------------------------------------------------------- */
+/* ---- facts about a node ------------------------------------------------------------------------------------------ */
 
 const op *node_op(const node *n);
 const char *node_name(const node *n);
@@ -44,7 +44,7 @@ void node_scratch(node *n, size_t bytes);                      /* one scratch ar
 double node_flop(const node *n);
 void node_set_cost(node *n, double flop, double bytes);
 
-/* ---- launches -------------------------------------------------------------------------------------------------------------- */
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
 
 compute *lowering_compute(lowering *l);
 

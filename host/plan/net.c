@@ -45,7 +45,7 @@ const char *phase_name(phase p) {
     return phase_names[p];
 }
 
-/* ---- the net ----------------------------------------------------------------------------------------------------------- */
+/* ---- the net ----------------------------------------------------------------------------------------------------- */
 
 net *net_new(compute *c, const weights *w, const char *name, int evals) {
     arena *memory = arena_new();
@@ -128,9 +128,14 @@ static tensor named_tensor(net *n, const char *name, phase p, shape s, storage t
     if (net_failed(n))
         return (tensor){0};
     if (!shape_valid(s))
-        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "input %s has the impossible shape %s", name, shape_text(s, dims));
-    return new_tensor(n, (tensor_info){.shape = s, .type = type, .phase = p, .name = arena_strdup(n->memory, name),
-                                       .is_input = !is_state, .is_state = is_state});
+        return net_fail(n, LORIS_ERROR_ARGUMENT, NULL, "input %s has the impossible shape %s", name,
+                        shape_text(s, dims));
+    return new_tensor(n, (tensor_info){.shape = s,
+                                       .type = type,
+                                       .phase = p,
+                                       .name = arena_strdup(n->memory, name),
+                                       .is_input = !is_state,
+                                       .is_state = is_state});
 }
 
 tensor net_input(net *n, const char *name, phase p, shape s, storage type) {
@@ -177,7 +182,7 @@ phase phase_of(const net *n, tensor t) {
     return net_failed(n) || !t.id ? PHASE_LOAD : tensor_of(n, t)->phase;
 }
 
-/* ---- scopes and weights ---------------------------------------------------------------------------------------------------- */
+/* ---- scopes and weights ------------------------------------------------------------------------------------------ */
 
 void enter(net *n, const char *format, ...) {
     if (net_failed(n))
@@ -241,8 +246,8 @@ weight net_weight(net *n, const char *name, int rank, const int64_t *dim) {
     const weight_entry *e = n->weights ? weights_find_or_make(n->weights, full, rank, dim) : NULL;
     dims_text(want, sizeof want, rank, dim);
     if (!e) {
-        net_fail(n, LORIS_ERROR_INPUT, "is this the model that its configuration describes?", "%s: the model lacks this tensor, of shape %s",
-                 name, want);
+        net_fail(n, LORIS_ERROR_INPUT, "is this the model that its configuration describes?",
+                 "%s: the model lacks this tensor, of shape %s", name, want);
         return (weight){0};
     }
     const safetensor *t = e->source;
@@ -271,7 +276,7 @@ weight net_weight_3d(net *n, const char *name, int64_t d0, int64_t d1, int64_t d
     return net_weight(n, name, 3, (const int64_t[]){d0, d1, d2});
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 /* A step that reads what the run phase made for all evaluations wants one row of it: this operation copies it. */
 static loris_status select_lower(lowering *l, const node *n) {
@@ -347,8 +352,12 @@ tensor net_append(net *n, const node_request *request) {
         if (p == PHASE_STEP && t->phase == PHASE_RUN && t->shape.evals > 1 && !r.operation->reads_evaluations) {
             shape row = t->shape;
             row.evals = 1;
-            tensor copy = net_append(n, &(node_request){.operation = &select_op, .label = "select", .input = {r.input[i]},
-                                                        .inputs = 1, .out = row, .type = t->type,
+            tensor copy = net_append(n, &(node_request){.operation = &select_op,
+                                                        .label = "select",
+                                                        .input = {r.input[i]},
+                                                        .inputs = 1,
+                                                        .out = row,
+                                                        .type = t->type,
                                                         .bytes = 8.0 * (double)shape_elements(row)});
             r.input[i] = copy;
             if (net_failed(n))

@@ -53,7 +53,7 @@ typedef struct op op;
 
 enum { NODE_MAX_INPUTS = 8, NODE_MAX_WEIGHTS = 8, NODE_MAX_PARAMETERS = 96 };
 
-/* ---- recording: what host/nets uses besides the operations ----------------------------------------------------------- */
+/* ---- recording: what host/nets uses besides the operations ------------------------------------------------------- */
 
 /* `w` supplies the weights (NULL for a net without); `evals` is the number of evaluations of a run (1 when unused). */
 net *net_new(compute *c, const weights *w, const char *name, int evals);
@@ -90,7 +90,7 @@ const char *scope_of(const net *n); /* the open scopes' prefix */
 tensor net_fail(net *n, loris_status status, const char *hint, const char *format, ...) PRINTF_LIKE(4, 5);
 bool net_failed(const net *n);
 
-/* ---- for host/ops: appending nodes ------------------------------------------------------------------------------------- */
+/* ---- for host/ops: appending nodes ------------------------------------------------------------------------------- */
 
 /* A weight the node uses, under scope + name, of exactly this shape (row-major, as in the file). */
 typedef struct weight {

@@ -1,5 +1,6 @@
-/* Placement: every tensor and scratch area gets its memory by lifetime, largest first, lowest free offset (greedy by size).
- * Slabs are as large as the device allows in one allocation; each tensor is a sub-buffer, so that kernels see plain pointers. */
+/* Placement: every tensor and scratch area gets its memory by lifetime, largest first, lowest free offset (greedy by
+ * size). Slabs are as large as the device allows in one allocation; each tensor is a sub-buffer, so that kernels see
+ * plain pointers. */
 #include "plan/internal.h"
 
 #include <stdlib.h>
@@ -71,8 +72,9 @@ static loris_status assign_offsets(plan *p, request *requests, int count) {
     for (int i = 0; i < count; i++) {
         request *r = &requests[i];
         if (r->bytes > limit)
-            return fail(LORIS_ERROR_DEVICE, "choose another device, or a shorter window", "%s: %s needs %zu MB, %s allocates at most %zu MB at once",
-                        p->net->name, r->what, r->bytes >> 20, d->name, limit >> 20);
+            return fail(LORIS_ERROR_DEVICE, "choose another device, or a shorter window",
+                        "%s: %s needs %zu MB, %s allocates at most %zu MB at once", p->net->name, r->what,
+                        r->bytes >> 20, d->name, limit >> 20);
         r->slab = 0;
         while ((r->offset = free_offset(r, requests, i, r->slab, limit)) == SIZE_MAX)
             r->slab++;
@@ -101,7 +103,8 @@ static loris_status make_buffers(plan *p, request *requests, int count) {
         request *r = &requests[i];
         cl_buffer_region region = {r->offset, r->bytes};
         cl_int error;
-        *r->buffer = clCreateSubBuffer(p->slabs[r->slab], CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+        *r->buffer =
+            clCreateSubBuffer(p->slabs[r->slab], CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
         TRY(compute_check(p->compute, error, "clCreateSubBuffer", r->what));
     }
     return LORIS_OK;
@@ -117,10 +120,11 @@ static loris_status make_named_buffers(plan *p) {
             continue;
         if (t->bound) {
             size_t have = 0;
-            TRY(compute_check(p->compute, clGetMemObjectInfo(t->bound, CL_MEM_SIZE, sizeof have, &have, NULL), "clGetMemObjectInfo",
-                              t->name));
+            TRY(compute_check(p->compute, clGetMemObjectInfo(t->bound, CL_MEM_SIZE, sizeof have, &have, NULL),
+                              "clGetMemObjectInfo", t->name));
             if (have < bytes)
-                return fail(LORIS_ERROR_INTERNAL, NULL, "%s: %s is bound to %zu bytes and needs %zu", n->name, t->name, have, bytes);
+                return fail(LORIS_ERROR_INTERNAL, NULL, "%s: %s is bound to %zu bytes and needs %zu", n->name, t->name,
+                            have, bytes);
             t->buffer = t->bound;
         } else {
             p->memory_bytes += bytes;
@@ -142,12 +146,18 @@ loris_status place_tensors(plan *p) {
     for (int i = 1; i < n->tensor_count; i++) {
         tensor_info *t = n->tensors[i];
         if (t->producer && t->first >= 0)
-            requests[count++] = (request){.buffer = &t->buffer, .what = t->producer->name, .first = t->first, .last = t->last,
+            requests[count++] = (request){.buffer = &t->buffer,
+                                          .what = t->producer->name,
+                                          .first = t->first,
+                                          .last = t->last,
                                           .bytes = round_up(shape_elements(t->shape) * storage_size(t->type), unit)};
     }
     for (int k = 0; k < p->order_count; k++)
         if (p->order[k]->scratch_bytes)
-            requests[count++] = (request){.buffer = &p->order[k]->scratch, .what = p->order[k]->name, .first = k, .last = k,
+            requests[count++] = (request){.buffer = &p->order[k]->scratch,
+                                          .what = p->order[k]->name,
+                                          .first = k,
+                                          .last = k,
                                           .bytes = round_up(p->order[k]->scratch_bytes, unit)};
     loris_status status = make_named_buffers(p);
     if (status == LORIS_OK)

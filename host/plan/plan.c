@@ -73,7 +73,8 @@ loris_status plan_draft(plan **out, net *n) {
 void plan_free(plan *p) {
     if (!p)
         return;
-    if (p->launch_count[PHASE_LOAD] + p->launch_count[PHASE_CLIP] + p->launch_count[PHASE_RUN] + p->launch_count[PHASE_STEP])
+    if (p->launch_count[PHASE_LOAD] + p->launch_count[PHASE_CLIP] + p->launch_count[PHASE_RUN] +
+        p->launch_count[PHASE_STEP])
         clFinish(p->compute->queue);
     for (int which = 0; which < PHASE_COUNT; which++)
         for (launch *a = p->launches[which]; a; a = a->next)
@@ -85,7 +86,7 @@ void plan_free(plan *p) {
     arena_free(p->memory);
 }
 
-/* ---- data in and out --------------------------------------------------------------------------------------------------------- */
+/* ---- data in and out --------------------------------------------------------------------------------------------- */
 
 static tensor_info *find_named(const plan *p, const char *name) {
     for (int i = 1; i < p->net->tensor_count; i++) {
@@ -129,7 +130,7 @@ void plan_set(plan *p, int parameter, cl_uint value) {
     p->parameters[parameter] = value;
 }
 
-/* ---- replay -------------------------------------------------------------------------------------------------------------------- */
+/* ---- replay ------------------------------------------------------------------------------------------------------ */
 
 static loris_status update_arguments(plan *p, phase which, int evaluation) {
     for (int i = 0; i < p->dynamic_count; i++) {
@@ -137,11 +138,12 @@ static loris_status update_arguments(plan *p, phase which, int evaluation) {
         if (d->launch->node->phase != which)
             continue;
         const argument *g = &d->launch->arguments[d->index];
-        cl_uint value = g->kind == ARGUMENT_PARAMETER ? p->parameters[g->integer] : (cl_uint)((size_t)evaluation * g->size);
+        cl_uint value =
+            g->kind == ARGUMENT_PARAMETER ? p->parameters[g->integer] : (cl_uint)((size_t)evaluation * g->size);
         if (value == d->value)
             continue;
-        TRY(compute_check(p->compute, clSetKernelArg(d->launch->kernel, (cl_uint)d->index, sizeof value, &value), "clSetKernelArg",
-                          d->launch->node->name));
+        TRY(compute_check(p->compute, clSetKernelArg(d->launch->kernel, (cl_uint)d->index, sizeof value, &value),
+                          "clSetKernelArg", d->launch->node->name));
         d->value = value;
     }
     return LORIS_OK;
@@ -163,8 +165,8 @@ static loris_status enqueue(compute *c, const launch *a) {
         if (d >= 0)
             global[d] = whole - offset[d] < step ? whole - offset[d] : step;
         TRY(compute_pace(c, work, a->node->name));
-        cl_int error = clEnqueueNDRangeKernel(c->queue, a->kernel, (cl_uint)a->dimensions, d >= 0 ? offset : NULL, global, a->local, 0,
-                                              NULL, NULL);
+        cl_int error = clEnqueueNDRangeKernel(c->queue, a->kernel, (cl_uint)a->dimensions, d >= 0 ? offset : NULL,
+                                              global, a->local, 0, NULL, NULL);
         TRY(compute_check(c, error, "clEnqueueNDRangeKernel", a->node->name));
         if (d >= 0)
             offset[d] += step;
@@ -193,7 +195,7 @@ loris_status plan_run(plan *p, phase which, int evaluation) {
     return LORIS_OK;
 }
 
-/* ---- facts ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- facts ------------------------------------------------------------------------------------------------------- */
 
 size_t plan_memory(const plan *p) {
     return p->memory_bytes;
@@ -222,15 +224,17 @@ void plan_describe(const plan *p, text *out) {
     for (int k = 0; k < p->order_count; k++) {
         const node *n = p->order[k];
         char dims[96];
-        text_printf(out, "%-4s  %-16s  %-14s  %-20s  %10.4f GFLOP  %9.3f MB  %s\n", phase_name(n->phase), n->operation->name,
-                    n->variant_name ? n->variant_name : "-", shape_text(node_out_shape(n), dims), n->flop * 1e-9, n->bytes * 1e-6, n->name);
+        text_printf(out, "%-4s  %-16s  %-14s  %-20s  %10.4f GFLOP  %9.3f MB  %s\n", phase_name(n->phase),
+                    n->operation->name, n->variant_name ? n->variant_name : "-", shape_text(node_out_shape(n), dims),
+                    n->flop * 1e-9, n->bytes * 1e-6, n->name);
     }
 }
 
 loris_status plan_poison(plan *p) {
     const cl_uint nan = 0x7fc00000u;
     for (int s = 0; s < p->slab_count; s++) {
-        cl_int error = clEnqueueFillBuffer(p->compute->queue, p->slabs[s], &nan, sizeof nan, 0, p->slab_bytes[s] / 4 * 4, 0, NULL, NULL);
+        cl_int error = clEnqueueFillBuffer(p->compute->queue, p->slabs[s], &nan, sizeof nan, 0,
+                                           p->slab_bytes[s] / 4 * 4, 0, NULL, NULL);
         TRY(compute_check(p->compute, error, "clEnqueueFillBuffer", p->net->name));
     }
     return plan_run(p, PHASE_LOAD, 0);

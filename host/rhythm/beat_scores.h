@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* ---- the scores of LORIS (Yu et al., ICML 2023): onsets by the second -----------------------------------------------
- */
+/* ---- the scores of LORIS (Yu et al., ICML 2023): onsets by the second -------------------------------------------- */
 
 /* bins[i]: an onset within second i. */
 void beat_bins(const double *onsets, size_t count, bool *bins, size_t seconds);
@@ -27,8 +26,7 @@ typedef struct beat_scores {
 
 beat_scores beat_total(const beat_pair *pairs, size_t count);
 
-/* ---- by the event
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- by the event ------------------------------------------------------------------------------------------------ */
 
 typedef struct event_match {
     size_t matched;

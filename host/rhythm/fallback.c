@@ -47,8 +47,7 @@ void rhythm_note(const rhythm *r, char note[LORIS_NOTE_MAX]) {
         snprintf(note, LORIS_NOTE_MAX, "no steady pulse: composed to %s as they come", events);
 }
 
-/* ---- the rhythm to follow ------------------------------------------------------------------------------------------
- */
+/* ---- the rhythm to follow ---------------------------------------------------------------------------------------- */
 
 static void *copy_of(const void *data, size_t count, size_t size) {
     void *copy = calloc(count + 1, size);

@@ -23,8 +23,7 @@ typedef struct layout {
     double row_height;
 } layout;
 
-/* ---- layout --------------------------------------------------------------------------------------------------------
- */
+/* ---- layout ------------------------------------------------------------------------------------------------------ */
 
 static layout layout_of(const rhythm *r, double aspect) {
     layout l = {.rhythm = r, .rows = (size_t)fmax(1, ceil(r->duration / LONGEST_ROW - 1e-9))};
@@ -107,8 +106,7 @@ loris_status picture_moments(double **times, size_t *count, const rhythm *r, dou
     return LORIS_OK;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------------------
- */
+/* ---- elements ---------------------------------------------------------------------------------------------------- */
 
 static void line(text *out, const char *class, double x1, double y1, double x2, double y2) {
     text_printf(out, "<line class=\"%s\" x1=\"%s\" y1=\"%s\" x2=\"%s\" y2=\"%s\"/>\n", class, decimal_of(x1, 1).text,
@@ -136,8 +134,7 @@ static void marker(text *out, event_kind kind, double x, double y, double size) 
                     half.text, half.text, half.text, half.text, half.text, half.text);
 }
 
-/* ---- lanes ---------------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ------------------------------------------------------------------------------------------------------- */
 
 /* values[0..count), `step` seconds apart, drawn from `base` towards `base + height` (negative: up). */
 static void curve(text *out, const layout *l, size_t row, const char *class, const float *values, size_t count,
@@ -302,8 +299,7 @@ static void draw_thumbnails(text *out, const layout *l, size_t row, const thumbn
     }
 }
 
-/* ---- head ----------------------------------------------------------------------------------------------------------
- */
+/* ---- head -------------------------------------------------------------------------------------------------------- */
 
 static const char style[] =
     ".page{fill:#fcfcfd;stroke:#d8dbe2}\n"

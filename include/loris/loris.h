@@ -28,7 +28,7 @@ extern "C" {
 
 #define LORIS_VERSION "0.1.0"
 
-/* ---- status -------------------------------------------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------------------------------------------------ */
 
 typedef enum loris_status {
     LORIS_OK = 0,
@@ -51,12 +51,12 @@ LORIS_API const char *loris_error_hint(void);
 /* The library's version, as "major.minor.patch". */
 LORIS_API const char *loris_version(void);
 
-/* ---- progress ------------------------------------------------------------------------------------------------------ */
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
 
 /* Called now and then from the thread that runs: `done` of `total` of a stage ("decode", "denoise", ...); total 0 = unknown. */
 typedef void loris_progress_function(void *user, const char *stage, double done, double total);
 
-/* ---- messages and cancelling --------------------------------------------------------------------------------------- */
+/* ---- messages and cancelling ------------------------------------------------------------------------------------- */
 
 typedef enum loris_level { LORIS_LOG_WARNING = 0, LORIS_LOG_INFO = 1, LORIS_LOG_DEBUG = 2 } loris_level;
 
@@ -76,7 +76,7 @@ LORIS_API void loris_discard_outputs(void);
 /* Frees what this library allocated for the caller. NULL is allowed. */
 LORIS_API void loris_free(void *memory);
 
-/* ---- devices --------------------------------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
 
 typedef enum loris_device_type { LORIS_DEVICE_CPU, LORIS_DEVICE_GPU, LORIS_DEVICE_ACCELERATOR, LORIS_DEVICE_OTHER } loris_device_type;
 
@@ -94,7 +94,7 @@ typedef struct loris_device_info {
  * (the best GPU, else the CPU). LORIS_ERROR_DEVICE when there is none: the hint names the package to install. */
 LORIS_API loris_status loris_devices(loris_device_info **list, size_t *count, int *chosen);
 
-/* ---- engine: an opened device ------------------------------------------------------------------------------------------ */
+/* ---- engine: an opened device ------------------------------------------------------------------------------------ */
 
 typedef struct loris_engine loris_engine;
 
@@ -119,7 +119,7 @@ LORIS_API loris_status loris_engine_open(loris_engine **engine, const loris_engi
 LORIS_API void loris_engine_close(loris_engine *engine); /* NULL is allowed */
 LORIS_API loris_status loris_engine_device(const loris_engine *engine, loris_device_info *info);
 
-/* ---- rhythm: what is seen in a video -------------------------------------------------------------------------------------- */
+/* ---- rhythm: what is seen in a video ----------------------------------------------------------------------------- */
 
 typedef struct loris_rhythm loris_rhythm;
 
@@ -156,7 +156,7 @@ LORIS_API loris_status loris_rhythm_write_json(const loris_rhythm *rhythm, const
  * again. The file appears complete or not at all. */
 LORIS_API loris_status loris_rhythm_write_svg(const loris_rhythm *rhythm, const char *path);
 
-/* ---- soundtrack ---------------------------------------------------------------------------------------------------------- */
+/* ---- soundtrack -------------------------------------------------------------------------------------------------- */
 
 #define LORIS_BPM_AUTO (-1.0) /* the video's tempo, free when it has none */
 #define LORIS_BPM_FREE 0.0    /* no pulse */
@@ -202,7 +202,7 @@ typedef struct loris_report {
 LORIS_API loris_status loris_soundtrack(loris_engine *engine, const loris_settings *settings, const char *video,
                                         const char *output, loris_report *report);
 
-/* ---- takes: several soundtracks of one video --------------------------------------------------------------------------------- */
+/* ---- takes: several soundtracks of one video --------------------------------------------------------------------- */
 
 #define LORIS_TAKES_MAX 16
 
@@ -220,7 +220,7 @@ typedef struct loris_take {
 LORIS_API loris_status loris_takes(loris_engine *engine, const loris_settings *settings, const char *video,
                                    const loris_take *takes, size_t count, const char *sheet, loris_report *reports);
 
-/* ---- model files ----------------------------------------------------------------------------------------------------------- */
+/* ---- model files ------------------------------------------------------------------------------------------------- */
 
 typedef enum loris_dtype { LORIS_DTYPE_KEEP, LORIS_DTYPE_F32, LORIS_DTYPE_F16, LORIS_DTYPE_BF16 } loris_dtype;
 
@@ -276,7 +276,7 @@ LORIS_API void loris_model_info_free(loris_model_info *info); /* what loris_mode
  * evaluation, then a line a node: phase, operation, variant, shape, GFLOP, MB moved, name. Free *plan with loris_free(). */
 LORIS_API loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan);
 
-/* ---- LORIS models --------------------------------------------------------------------------------------------------------- */
+/* ---- LORIS models ------------------------------------------------------------------------------------------------ */
 
 /* A clip that a LORIS model makes sound for. */
 typedef struct loris_clip {
@@ -322,7 +322,7 @@ typedef struct loris_infer_report {
 LORIS_API loris_status loris_infer(loris_engine *engine, const loris_infer_settings *settings, const loris_clip *clips, size_t count,
                                    loris_infer_report *report);
 
-/* ---- verification ---------------------------------------------------------------------------------------------------------- */
+/* ---- verification ------------------------------------------------------------------------------------------------ */
 
 typedef struct loris_quantity {
     const char *name;

@@ -1,5 +1,5 @@
-/* An OpenCL layer (cl_layer.h) that counts from outside what a program makes and launches. At exit it writes "buffers programs
- * kernels launches" to the file $LORIS_COUNTS. Load it with OPENCL_LAYERS. */
+/* An OpenCL layer (cl_layer.h) that counts from outside what a program makes and launches. At exit it writes "buffers
+ * programs kernels launches" to the file $LORIS_COUNTS. Load it with OPENCL_LAYERS. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,23 +21,27 @@ static void report(void) {
     fclose(f);
 }
 
-static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *error) {
+static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                                        cl_int *error) {
     buffers++;
     return target->clCreateBuffer(context, flags, size, host, error);
 }
 
-static cl_mem CL_API_CALL create_sub_buffer(cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *info, cl_int *error) {
+static cl_mem CL_API_CALL create_sub_buffer(cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type,
+                                            const void *info, cl_int *error) {
     buffers++;
     return target->clCreateSubBuffer(buffer, flags, type, info, error);
 }
 
-static cl_program CL_API_CALL create_program(cl_context context, cl_uint count, const char **strings, const size_t *lengths, cl_int *error) {
+static cl_program CL_API_CALL create_program(cl_context context, cl_uint count, const char **strings,
+                                             const size_t *lengths, cl_int *error) {
     programs++;
     return target->clCreateProgramWithSource(context, count, strings, lengths, error);
 }
 
-static cl_program CL_API_CALL create_program_from_binary(cl_context context, cl_uint count, const cl_device_id *devices, const size_t *lengths,
-                                                         const unsigned char **binaries, cl_int *status, cl_int *error) {
+static cl_program CL_API_CALL create_program_from_binary(cl_context context, cl_uint count, const cl_device_id *devices,
+                                                         const size_t *lengths, const unsigned char **binaries,
+                                                         cl_int *status, cl_int *error) {
     programs++;
     return target->clCreateProgramWithBinary(context, count, devices, lengths, binaries, status, error);
 }
@@ -47,8 +51,9 @@ static cl_kernel CL_API_CALL create_kernel(cl_program program, const char *name,
     return target->clCreateKernel(program, name, error);
 }
 
-static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset, const size_t *global,
-                                 const size_t *local, cl_uint count, const cl_event *wait, cl_event *event) {
+static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset,
+                                 const size_t *global, const size_t *local, cl_uint count, const cl_event *wait,
+                                 cl_event *event) {
     bool first = true; /* a long launch comes in pieces, as many as the device's speed asks for: it counts once */
     for (cl_uint d = 0; offset && d < dimensions; d++)
         first = first && offset[d] == 0;
