@@ -161,16 +161,6 @@ static loris_status keep_samples(void *user, const float *samples, size_t count)
     return check_cancelled();
 }
 
-/* The network now and then answers a held tone far beyond full scale, which no sound of its training reached; one such
- * band would set the gain of the whole. Static thresholding (Saharia et al., 2022): nothing exceeds what a sine of full
- * scale gives through the Hann window. */
-static void keep_within_full_scale(float *bands, size_t count, const model_bands *b) {
-    const float highest = logf((float)b->window / 4 + b->floor);
-    for (size_t i = 0; i < count; i++)
-        if (bands[i] > highest && bands[i] <= LOUDEST_BAND) /* beyond, phase recovery says that the network failed */
-            bands[i] = highest;
-}
-
 static loris_status sound(making *m) {
     const job *j = m->job;
     const model_bands *b = &j->model->bands;
@@ -178,7 +168,6 @@ static loris_status sound(making *m) {
         .rate = b->rate, .window = b->window, .hop = b->hop, .bands = b->bands, .floor = b->floor};
     phase_stream *stream;
     audio *a = &m->take->audio;
-    keep_within_full_scale(m->bands, j->rows * (size_t)b->bands, b);
     *a = (audio){.samples = calloc(j->samples, sizeof(float)), .channels = 1, .rate = b->rate};
     if (!a->samples)
         return fail_memory("the sound");
