@@ -6,5 +6,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 "$top/tools/setup.sh"
 cmake -S "$top" -B "$top/build/release" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build "$top/build/release" --target loris-cl
-[ $# -gt 0 ] || set -- "$top/tests/data/videos/salsa-a.mp4"
+case ${1-} in
+'' | -*) set -- "$top/tests/data/videos/salsa-a.mp4" "$@" ;; # no video was named
+esac
 exec "$top/build/release/loris-cl" "$@"
