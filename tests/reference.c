@@ -51,7 +51,18 @@ void pretend_slow(bool slow) {
 }
 
 double reference_activation(activation act, double x) {
-    return act == ACTIVATION_SILU ? x / (1 + exp(-x)) : act == ACTIVATION_GELU ? x / 2 * (1 + erf(x / sqrt(2))) : x;
+    switch (act) {
+    case ACTIVATION_SILU:
+        return x / (1 + exp(-x));
+    case ACTIVATION_GELU:
+        return x / 2 * (1 + erf(x / sqrt(2)));
+    case ACTIVATION_RELU:
+        return x > 0 ? x : 0;
+    case ACTIVATION_RELU6:
+        return x > 0 ? (x < 6 ? x : 6) : 0;
+    default:
+        return x;
+    }
 }
 
 void reference_group_norm(float *out, const float *x, int length, int channels, int groups, const float *gain,

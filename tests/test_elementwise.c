@@ -104,6 +104,8 @@ static void test_maps(void **state) {
         for (int kind = 0; kind < DEVICE_KINDS; kind++) {
             check_map(shapes[i], ACTIVATION_SILU, 1, 12e-6, kind);
             check_map(shapes[i], ACTIVATION_GELU, 1, 12 * 4e-7, kind);
+            check_map(shapes[i], ACTIVATION_RELU, 1, 0, kind);
+            check_map(shapes[i], ACTIVATION_RELU6, 1, 0, kind);
             check_map(shapes[i], ACTIVATION_NONE, 0.70710678f, 0, kind);
         }
 }

@@ -279,6 +279,8 @@ static const epilogue_case epilogues[] = {
     {{TRANSPOSE, 2, 7, 5, 9, 6, 3, 2, 1, false}, 1, 1, 2, false, ACTIVATION_GELU, 2},
     {{TRANSPOSE, 2, 9, 4, 3, 5, 3, 0, 2, false}, 1, 1, 1, true, ACTIVATION_SILU, 1},
     {{TRANSPOSE, 2, 7, 5, 9, 4, 2, 1, 0, false}, EVALS, 1, 2, false, ACTIVATION_NONE, 2},
+    {{LINEAR, 1, 23, 19, 33, 1, 1, 0, 0, false}, 1, 0, 0, false, ACTIVATION_RELU6, 1},
+    {{CONV, 1, 21, 9, 17, 3, 1, 1, 0, false}, 1, 1, 1, false, ACTIVATION_RELU, 1},
     {{CONV, 1, 11, 3, 7, 3, 1, 1, 0, false}, 1, 1, 2, false, ACTIVATION_SILU, 3}, /* made larger: three nodes */
 };
 enum { EPILOGUES = sizeof epilogues / sizeof *epilogues };

@@ -38,7 +38,7 @@ static loris_status conv_lower(lowering *l, const node *n) {
 static const op conv_op = {.name = "conv1d", .absorb = product_absorb, .prepare = conv_prepare, .lower = conv_lower};
 
 tensor conv1d_strided(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding) {
-    if (net_failed(n))
+    if (net_failed(n) || !product_along_length(n, x, at))
         return (tensor){0};
     const shape in = shape_of(n, x);
     const int64_t reach = in.length + 2 * (int64_t)padding - kernel;

@@ -72,7 +72,7 @@ static const op transpose_op = {
 
 tensor conv_transpose1d(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding,
                         int output_padding) {
-    if (net_failed(n))
+    if (net_failed(n) || !product_along_length(n, x, at))
         return (tensor){0};
     const shape in = shape_of(n, x);
     const int64_t length = (in.length - 1) * (int64_t)stride - 2 * (int64_t)padding + kernel + output_padding;

@@ -5,7 +5,7 @@ static int linear_parts(const node *n, tap_product parts[PRODUCT_MAX_PARTS]) {
     const shape in = node_input_shape(n, 0), out = node_out_shape(n);
     /* A residual that is broadcast needs to know the batch. */
     const bool alike = node_inputs(n) < 2 || shape_equal(node_input_shape(n, 1), out);
-    const int rows = alike ? (int)shape_rows(in) : in.length;
+    const int rows = (int)shape_rows(in) / (alike ? 1 : in.evals * in.batch);
     parts[0] = (tap_product){
         .batch = alike ? 1 : in.evals * in.batch,
         .rows = rows,

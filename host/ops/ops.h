@@ -9,11 +9,18 @@
 #include "plan/net.h"
 
 typedef enum bias { NO_BIAS, BIAS } bias;
-typedef enum activation { ACTIVATION_NONE, ACTIVATION_SILU, ACTIVATION_GELU } activation; /* GELU is the exact one (erf) */
+typedef enum activation { /* GELU is the exact one (erf), RELU6 is min(max(x, 0), 6) */
+    ACTIVATION_NONE,
+    ACTIVATION_SILU,
+    ACTIVATION_GELU,
+    ACTIVATION_RELU,
+    ACTIVATION_RELU6
+} activation;
 
 /* ---- products (host/ops/product.c, linear.c, conv1d.c, conv_transpose1d.c) --------------------------------------- */
 
-/* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). */
+/* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). Positions may have more dimensions:
+ * [B,H,W,Cin] -> [B,H,W,out]. */
 tensor linear(net *n, tensor x, const char *at, int out, bias b);
 
 /* The same without a bias, the weight [out,Cin] being named scope + name itself. */

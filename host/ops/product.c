@@ -29,15 +29,21 @@ static bool countable(shape in, shape out, const product_parameters *p) {
     return (double)shape_elements(in) + beyond * in.channels < INT_MAX && (double)shape_elements(out) < INT_MAX;
 }
 
+bool product_along_length(net *n, tensor x, const char *at) {
+    char dims[96];
+    const shape in = shape_of(n, x);
+    if (in.depth != 1 || in.height != 1)
+        net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: a convolution along the length of %s, which has more than one dimension",
+                 at, shape_text(in, dims));
+    return !net_failed(n);
+}
+
 tensor product_record(net *n, const op *operation, tensor x, const char *at, weight w, bias b, shape out,
                       const product_parameters *parameters, double multiplies) {
     if (net_failed(n))
         return (tensor){0};
     char dims[96], name[NAME_MAX_LENGTH];
     const shape in = shape_of(n, x);
-    if (in.depth != 1 || in.height != 1)
-        return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: %s of %s, which has more than one dimension", at,
-                        operation->name, shape_text(in, dims));
     if (!countable(in, out, parameters))
         return net_fail(n, LORIS_ERROR_ARGUMENT, "use a smaller batch or a shorter window", "%s: %s of %s is too large",
                         at, operation->name, shape_text(in, dims));

@@ -46,6 +46,9 @@ typedef struct product_parameters {
 tensor product_record(net *n, const op *operation, tensor x, const char *at, weight w, bias b, shape out,
                       const product_parameters *parameters, double multiplies);
 
+/* Has x one dimension? Else the net fails. Only linear layers take positions of more. */
+bool product_along_length(net *n, tensor x, const char *at);
+
 /* scope + at + ".weight", of rank 3 [d0, d1, kernel]; with kernel 1 also of rank 2. */
 weight product_weight_of(net *n, const char *at, int64_t d0, int64_t d1, int64_t kernel);
 

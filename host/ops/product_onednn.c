@@ -95,8 +95,16 @@ static loris_status set_epilogue(dnnl_primitive_attr_t attributes, dnnl_post_ops
     if (p->key.residual)
         TRY(check(dnnl_post_ops_append_binary(operations, dnnl_binary_add, &p->y), "dnnl_post_ops_append_binary"));
     if (p->key.activation != ACTIVATION_NONE) {
-        const dnnl_alg_kind_t kind = p->key.activation == ACTIVATION_SILU ? dnnl_eltwise_swish : dnnl_eltwise_gelu_erf;
-        TRY(check(dnnl_post_ops_append_eltwise(operations, 1, kind, 1, 0), "dnnl_post_ops_append_eltwise"));
+        static const struct {
+            dnnl_alg_kind_t kind;
+            float alpha, beta;
+        } functions[] = {[ACTIVATION_SILU] = {dnnl_eltwise_swish, 1, 0},
+                         [ACTIVATION_GELU] = {dnnl_eltwise_gelu_erf, 0, 0},
+                         [ACTIVATION_RELU] = {dnnl_eltwise_relu, 0, 0},
+                         [ACTIVATION_RELU6] = {dnnl_eltwise_clip, 0, 6}};
+        const float alpha = functions[p->key.activation].alpha, beta = functions[p->key.activation].beta;
+        TRY(check(dnnl_post_ops_append_eltwise(operations, 1, functions[p->key.activation].kind, alpha, beta),
+                  "dnnl_post_ops_append_eltwise"));
     }
     return check(dnnl_primitive_attr_set_post_ops(attributes, operations), "dnnl_primitive_attr_set_post_ops");
 }

@@ -82,5 +82,10 @@ double tensor_bytes(shape s) {
 }
 
 double activation_flop(int act) {
-    return act == ACTIVATION_NONE ? 0 : act == ACTIVATION_SILU ? 4 : 24; /* the erf of common.clh: 20 */
+    static const double flop[] = {[ACTIVATION_NONE] = 0,
+                                  [ACTIVATION_SILU] = 4,
+                                  [ACTIVATION_GELU] = 24, /* the erf of common.clh: 20 */
+                                  [ACTIVATION_RELU] = 1,
+                                  [ACTIVATION_RELU6] = 2};
+    return flop[act];
 }
