@@ -102,6 +102,9 @@ static void test_report_and_outputs(void **state) {
     assert_ok(json_need_number(report, "steps", 2, 2, &value, "report"));
     assert_ok(json_need_number(report, "duration", 0.95, 1.05, &value, "report"));
     assert_ok(json_need_number(report, "device_memory", 1e6, 1e12, &value, "report"));
+    const json *joints;
+    assert_ok(json_need_array(report, "joints", &joints, "report"));
+    assert_int_equal(joints->count, 0); /* a clip of one window */
     assert_ok(json_need_number(report, "seed", 0, 4294967295.0, &seed, "report"));
     char line[256];
     snprintf(line, sizeof line,

@@ -5,6 +5,21 @@
 #include "diffusion/windows.h"
 #include "support_net.h"
 
+/* Rows of a joint are of both windows, their neighbours of one. */
+static void check_joint(const windows *w, int i) {
+    int from, to;
+    windows_joint(w, i, &from, &to);
+    assert_true(from < to);
+    const float *before = w->weight + (i - 1) * w->length, *after = w->weight + i * w->length;
+    for (int row = from - 1; row <= to; row++) {
+        bool inside = row >= from && row < to;
+        if (row >= w->start[i])
+            assert_true((after[row - w->start[i]] > 0) == (inside || row >= to));
+        if (row - w->start[i - 1] < w->length && (i + 1 == w->count || row < w->start[i + 1]))
+            assert_true((before[row - w->start[i - 1]] > 0) == (inside || row < from));
+    }
+}
+
 static void check(int total, int length, int grid, int overlap, int margin) {
     windows w;
     assert_ok(windows_new(&w, total, length, grid, overlap, margin));
@@ -20,6 +35,7 @@ static void check(int total, int length, int grid, int overlap, int margin) {
             assert_true(w.start[i] > w.start[i - 1]);
             assert_true(w.start[i - 1] + length - w.start[i] >= overlap);
             assert_int_equal(w.fresh[i], w.start[i - 1] + length);
+            check_joint(&w, i);
         }
         for (int l = 0; l < length; l++) {
             float weight_here = w.weight[i * length + l];

@@ -267,7 +267,15 @@ static void print_report(const char *video, const char *output, const loris_repo
         else
             printf("%d", *(const int *)field);
     }
-    putchar('}');
+    fputs(", \"joints\": [", stdout);
+    for (size_t i = 0; i < r->joint_count; i++) {
+        fputs(i ? ", [" : "[", stdout);
+        print_json_number(r->joints[i].start);
+        fputs(", ", stdout);
+        print_json_number(r->joints[i].end);
+        putchar(']');
+    }
+    fputs("]}", stdout);
 }
 
 static void print_summary(const char *output, const loris_report *r) {

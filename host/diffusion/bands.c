@@ -86,6 +86,10 @@ loris_status bands_sampler_run(bands_sampler *s, const conditioning *c, style pl
     return LORIS_OK;
 }
 
+const windows *bands_sampler_windows(const bands_sampler *s) {
+    return sampler_windows(s->sampler);
+}
+
 void bands_sampler_free(bands_sampler *s) {
     if (!s)
         return;

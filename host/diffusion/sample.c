@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/random.h"
-#include "diffusion/windows.h"
 #include "plan/plan.h"
 
 /* Rows of the table of coefficients that denoising reads: scale_by index 0, denoise from 1. */
@@ -588,6 +587,10 @@ loris_status sampler_outline(const sampling_request *request, text *out) {
 
 sampling_request *sampler_request(sampler *r) {
     return &r->request;
+}
+
+const windows *sampler_windows(const sampler *r) {
+    return &r->windows;
 }
 
 /* The clips' own rows, limited, or with what was given in its place. */

@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "diffusion/schedule.h"
+#include "diffusion/windows.h"
 #include "nets/unet.h"
 
 typedef struct sampling_settings {
@@ -82,6 +83,7 @@ loris_status sample_clip(const sampling_request *request, float *out, sampling_r
 typedef struct sampler sampler;
 loris_status sampler_new(sampler **out, const sampling_request *request);
 sampling_request *sampler_request(sampler *s);
+const windows *sampler_windows(const sampler *s);
 loris_status sampler_run(sampler *s, float *out, sampling_report *report);
 void sampler_free(sampler *s); /* NULL is allowed */
 

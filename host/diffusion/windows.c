@@ -30,7 +30,7 @@ loris_status windows_new(windows *out, int total, int length, int grid, int over
                     "windows of %d rows on a grid of %d cannot overlap by %d with a margin of %d", length, grid,
                     overlap, margin);
     overlap = round_up(overlap, grid);
-    windows w = {.length = length, .total = round_up(total > length ? total : length, grid)};
+    windows w = {.length = length, .margin = margin, .total = round_up(total > length ? total : length, grid)};
     int stride = length - overlap;
     w.count = w.total == length ? 1 : (w.total - length + stride - 1) / stride + 1;
     w.start = calloc((size_t)w.count, sizeof *w.start);
@@ -59,4 +59,9 @@ loris_status windows_new(windows *out, int total, int length, int grid, int over
         }
     *out = w;
     return LORIS_OK;
+}
+
+void windows_joint(const windows *w, int i, int *from, int *to) {
+    *from = w->start[i] + w->margin;
+    *to = w->start[i - 1] + w->length - w->margin;
 }

@@ -10,6 +10,7 @@ typedef struct windows {
     int total;         /* rows of the clip, at least `length` */
     int *start;        /* [count], ascending, multiples of the grid, first 0, last total - length */
     int *fresh;        /* [count] first clip row that no earlier window has covered */
+    int margin;
     float *weight;     /* [count][length]; over the windows covering a row the weights sum to 1 */
 } windows;
 
@@ -18,5 +19,8 @@ typedef struct windows {
  * between them the weight passes linearly. 0 <= 2 margin < overlap < length. */
 loris_status windows_new(windows *out, int total, int length, int grid, int overlap, int margin);
 void windows_free(windows *w);
+
+/* Where window i - 1 passes into window i, i from 1: rows *from .. *to - 1 are a blend of both. */
+void windows_joint(const windows *w, int i, int *from, int *to);
 
 #endif

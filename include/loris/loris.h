@@ -182,6 +182,13 @@ typedef struct loris_settings {
 
 LORIS_API void loris_settings_defaults(loris_settings *settings);
 
+#define LORIS_JOINTS_MAX 256
+
+/* Where one window of the network passes into the next, seconds: from `start` to `end` the sound is a blend of both. */
+typedef struct loris_joint {
+    double start, end;
+} loris_joint;
+
 /* What happened; seconds of wall time per stage. */
 typedef struct loris_report {
     char device[128], model[64], model_hash[65], style[16], sampler[16];
@@ -194,6 +201,8 @@ typedef struct loris_report {
     size_t device_memory; /* bytes planned on the device: activations, conditioning and weights */
     double gain_db, lufs, true_peak_db;
     char note[LORIS_NOTE_MAX]; /* as in loris_rhythm_info */
+    size_t joint_count;        /* windows - 1, or LORIS_JOINTS_MAX where there are more: the first ones */
+    loris_joint joints[LORIS_JOINTS_MAX];
 } loris_report;
 
 /* Watches `video`, composes, sounds and writes `output`: .mp4 .mkv .mov = the video's packets untouched with the soundtrack
