@@ -13,6 +13,7 @@
 #include "media/audio.h"
 #include "nets/encoder.h"
 #include "nets/model.h"
+#include "ops/product.h"
 #include "rhythm/pose.h"
 
 enum { BATCH_MAX = 64 };
@@ -256,11 +257,11 @@ static loris_status sample(job *j, clip *clips, int count, float *out) {
 static loris_status write_sound(const job *j, const clip *c, const audio *a) {
     char comment[1024];
     snprintf(comment, sizeof comment,
-             "loris-cl %s; seed %llu; model %s sha256 %s; device %s; precision f32; preset %s; sampler %s, %d steps, "
+             "loris-cl %s; seed %llu; model %s sha256 %s; device %s; precision %s; preset %s; sampler %s, %d steps, "
              "guidance %g; %s",
              LORIS_VERSION, (unsigned long long)c->seed, j->model->name, j->hash, j->engine->compute->dev.name,
-             j->preset->name, sampler_name(j->sampling.sampler), j->sampling.steps, j->sampling.guidance,
-             j->settings->pad_tail ? "padded by its tail" : "full length");
+             number_name(product_storage(j->engine->compute)), j->preset->name, sampler_name(j->sampling.sampler),
+             j->sampling.steps, j->sampling.guidance, j->settings->pad_tail ? "padded by its tail" : "full length");
     const metadata_entry metadata[] = {{"comment", comment}, {"software", "loris-cl " LORIS_VERSION}};
     if (!c->given->video)
         return audio_write(a, c->given->output, metadata, 2);

@@ -10,6 +10,7 @@
 #include "media/phase.h"
 #include "media/video.h"
 #include "music/compose.h"
+#include "ops/product.h"
 #include "rhythm/fallback.h"
 #include "rhythm/watch.h"
 
@@ -233,10 +234,11 @@ static loris_status write_sound(making *m) {
     const loris_report *r = &m->take->report;
     char comment[1024], software[64];
     snprintf(comment, sizeof comment,
-             "loris-cl %s; seed %llu; model %s sha256 %s; device %s; precision f32; sampler %s, %d steps, guidance %g; "
+             "loris-cl %s; seed %llu; model %s sha256 %s; device %s; precision %s; sampler %s, %d steps, guidance %g; "
              "style %s; %.4g BPM; score %s",
-             LORIS_VERSION, (unsigned long long)r->seed, r->model, r->model_hash, r->device, r->sampler, r->steps,
-             r->guidance, r->style, r->bpm, j->settings->score ? "on" : "off");
+             LORIS_VERSION, (unsigned long long)r->seed, r->model, r->model_hash, r->device,
+             number_name(product_storage(j->engine->compute)), r->sampler, r->steps, r->guidance, r->style, r->bpm,
+             j->settings->score ? "on" : "off");
     snprintf(software, sizeof software, "loris-cl %s", LORIS_VERSION);
     const metadata_entry metadata[] = {{"comment", comment}, {"software", software}};
     if (output_kind_of(m->wanted->output) == OUTPUT_AUDIO)
