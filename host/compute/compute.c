@@ -2,6 +2,7 @@
 
 #include "compute/cache.h"
 #include "compute/pace.h"
+#include "compute/profile.h"
 #include "compute/program.h"
 
 #include <stdint.h>
@@ -52,9 +53,12 @@ static loris_status open_device(compute *c) {
     cl_int error;
     c->context = clCreateContext(properties, 1, &c->dev.id, driver_notice, NULL, &error);
     TRY(compute_check(c, error, "clCreateContext", NULL));
-    c->queue = clCreateCommandQueue(c->context, c->dev.id, 0, &error);
+    c->queue =
+        clCreateCommandQueue(c->context, c->dev.id, c->settings.profile ? CL_QUEUE_PROFILING_ENABLE : 0, &error);
     TRY(compute_check(c, error, "clCreateCommandQueue", NULL));
     pace_begin(c);
+    if (c->settings.profile)
+        TRY(profile_open(c));
     c->cache_folder = cache_folder(c->memory, c->settings.cache_dir);
     log_message(LORIS_LOG_DEBUG, "device %d: %s, %s (%s, driver %s)", c->dev.index, device_type_name(c->dev.type),
                 c->dev.name, c->dev.platform_name, c->dev.driver);
@@ -87,6 +91,7 @@ void compute_close(compute *c) {
         return;
     if (c->queue) {
         compute_finish(c, NULL);
+        profile_close(c);
         clReleaseCommandQueue(c->queue);
     }
     programs_release(c);
@@ -134,9 +139,12 @@ loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *
     for (size_t done = 0; done < bytes;) {
         TRY(check_cancelled());
         size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
-        cl_int error =
-            clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL, NULL);
+        cl_event event = NULL;
+        cl_int error = clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL,
+                                            c->profile ? &event : NULL);
         TRY(compute_check(c, error, "clEnqueueWriteBuffer", what));
+        if (event)
+            TRY(profile_transfer(c, "write", what, piece, event));
         TRY(pace_drained(c, what));
         done += piece;
     }
@@ -148,8 +156,12 @@ loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, s
     for (size_t done = 0; done < bytes;) {
         TRY(check_cancelled());
         size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
-        cl_int error = clEnqueueReadBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, to + done, 0, NULL, NULL);
+        cl_event event = NULL;
+        cl_int error = clEnqueueReadBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, to + done, 0, NULL,
+                                           c->profile ? &event : NULL);
         TRY(compute_check(c, error, "clEnqueueReadBuffer", what));
+        if (event)
+            TRY(profile_transfer(c, "read", what, piece, event));
         TRY(pace_drained(c, what));
         done += piece;
     }

@@ -19,6 +19,7 @@ typedef struct compute_settings {
     const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = none */
     product_backend backend;
     product_precision precision;
+    bool profile; /* record what runs when, see compute/profile.h */
 } compute_settings;
 
 /* What compute_pace() knows. A chunk is the launches between two markers. */
@@ -47,6 +48,7 @@ typedef struct compute {
     struct program *programs; /* built so far; later ones use their sections again */
     void *backend_state;      /* what a product backend keeps while the device is open, or NULL ... */
     void (*backend_release)(void *state);
+    struct profile *profile; /* what ran when, or NULL: compute/profile.h */
     atomic_int native_failed; /* ... set when a native kernel failed, which OpenCL cannot report */
 } compute;
 

@@ -45,5 +45,6 @@ void blend(net *n, tensor clip, tensor x, tensor factors, int start, int fresh) 
                                   .out = state,
                                   .writes = clip,
                                   .flop = 2 * (double)shape_elements(in),
-                                  .bytes = 3 * tensor_bytes(in)});
+                                  .bytes = 3 * tensor_bytes(in),
+                                  .written = tensor_bytes(in)});
 }

@@ -92,7 +92,8 @@ tensor flow_base(net *n, tensor level, tensor frames, int row, int slot) {
                             .type = STORE_F32,
                             .writes = level,
                             .flop = 12 * pixels,
-                            .bytes = 5 * pixels};
+                            .bytes = 5 * pixels,
+                            .written = 4 * pixels};
     return net_append(n, &request);
 }
 
@@ -131,7 +132,8 @@ tensor flow_down(net *n, tensor coarse, tensor fine, int slot) {
                             .type = STORE_F32,
                             .writes = coarse,
                             .flop = 24 * pixels,
-                            .bytes = 20 * pixels};
+                            .bytes = 20 * pixels,
+                            .written = 4 * pixels};
     return net_append(n, &request);
 }
 
@@ -355,6 +357,7 @@ tensor flow_features(net *n, tensor features, tensor level, tensor flow, tensor 
                            .type = STORE_F32,
                            .writes = features,
                            .flop = FLOW_SUMS * partials,
-                           .bytes = 4 * FLOW_SUMS * partials};
+                           .bytes = 4 * (FLOW_SUMS * partials + FLOW_FEATURES),
+                           .written = 4 * FLOW_FEATURES};
     return net_append(n, &gather);
 }

@@ -204,6 +204,10 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
         [PRODUCT_TILE] = {[TYPE_F32] = "own tile", [TYPE_F16] = "own tile f16", [TYPE_BF16] = "own tile bf16"},
         [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"},
         [PRODUCT_ONEDNN] = {[TYPE_F32] = "oneDNN", [TYPE_BF16] = "oneDNN bf16"}};
+    static const char *const backends[] = {[PRODUCT_PANEL] = "own",
+                                           [PRODUCT_TILE] = "own",
+                                           [PRODUCT_CLBLAST] = "CLBlast",
+                                           [PRODUCT_ONEDNN] = "oneDNN"};
     int variant = product_choose(c);
     bool taken = false;
     if (count == 1 && worth_onednn(c, n))
@@ -211,6 +215,9 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
     if (taken)
         variant = PRODUCT_ONEDNN;
     node_set_variant(n, variant, names[variant][product_storage(c)]);
+    node_set_backend(n, backends[variant]);
+    const double narrowed = 4.0 - (double)number_size(product_storage(c));
+    node_set_cost(n, node_flop(n), node_bytes(n) - narrowed * (double)node_weight(n, 0)->source->count);
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;
 }
 

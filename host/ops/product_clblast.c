@@ -190,13 +190,17 @@ typedef struct gemm_call {
     cl_mem x, w, y, workspace; /* workspace NULL when none is needed */
 } gemm_call;
 
-static loris_status run_gemm(compute *c, cl_command_queue queue, void *state, const char *where) {
+/* CLBlast's event is that of the last of its kernels; a marker tells when the first may begin. */
+static loris_status run_gemm(compute *c, cl_command_queue queue, void *state, const char *where, launch_events *events) {
     const gemm_call *call = state;
     const gemm *g = &call->shape;
+    if (events)
+        TRY(compute_check(c, clEnqueueMarkerWithWaitList(queue, 0, NULL, &events->before),
+                          "clEnqueueMarkerWithWaitList", where));
     const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutColMajor, CLBlastTransposeNo, CLBlastTransposeNo, (size_t)g->columns, (size_t)g->rows,
         (size_t)g->depth, 1, call->w, g->w_offset, g->w_pitch, call->x, g->x_offset, g->x_pitch, g->beta, call->y,
-        g->y_offset, g->y_pitch, &queue, NULL, call->workspace);
+        g->y_offset, g->y_pitch, &queue, events ? &events->last : NULL, call->workspace);
     return clblast_check(c, code, "CLBlastSgemmWithTempBuffer", where);
 }
 

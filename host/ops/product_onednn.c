@@ -446,7 +446,8 @@ static void CL_CALLBACK run_native(void *copied) {
         atomic_store(&call->compute->native_failed, 1);
 }
 
-static loris_status enqueue_native(compute *c, cl_command_queue queue, void *state, const char *where) {
+static loris_status enqueue_native(compute *c, cl_command_queue queue, void *state, const char *where,
+                                   launch_events *events) {
     onednn_call *call = state;
     native_arguments arguments = {.call = call};
     const void *locations[BUFFERS];
@@ -456,7 +457,7 @@ static loris_status enqueue_native(compute *c, cl_command_queue queue, void *sta
     }
     return compute_check(c,
                          clEnqueueNativeKernel(queue, run_native, &arguments, sizeof arguments, (cl_uint)call->parents,
-                                               call->parent, locations, 0, NULL, NULL),
+                                               call->parent, locations, 0, NULL, events ? &events->last : NULL),
                          "clEnqueueNativeKernel", where);
 }
 

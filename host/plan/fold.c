@@ -30,6 +30,7 @@ static bool try_absorb(net *n, node *consumer, int position) {
         return false;
     if (!producer->operation->absorb(producer, consumer, position))
         return false;
+    producer->bytes += consumer->bytes - 2 * (double)(shape_elements(between->shape) * storage_size(between->type));
     producer->out = consumer->out;
     tensor_of(n, producer->out)->producer = producer;
     between->producer = NULL;

@@ -2,6 +2,7 @@
 #ifndef LORIS_PLAN_INTERNAL_H
 #define LORIS_PLAN_INTERNAL_H
 
+#include "compute/profile.h"
 #include "plan/lower.h"
 #include "plan/plan.h"
 
@@ -35,12 +36,14 @@ struct node {
     tensor out;
     bool in_place; /* `out` is a state that it writes */
     phase phase;
-    double flop, bytes;
+    double flop, bytes, written; /* as in node_request */
 
     /* filled in by the plan */
     int index; /* in recording order; -1 = folded into another node or unused */
     int variant;
-    const char *variant_name;
+    const char *variant_name, *backend;
+    const char *kernels; /* "a, b"; NULL before lowering and in drafts */
+    int record;          /* in the device's profile */
     size_t scratch_bytes;
     cl_mem scratch;
 };
@@ -134,6 +137,9 @@ struct plan {
 static inline tensor_info *tensor_of(const net *n, tensor t) {
     return n->tensors[t.id];
 }
+
+typedef char node_dims[96]; /* room for its shape */
+profile_node node_facts(const node *n, node_dims *dims); /* plan.c */
 
 /* build.c -> its stages */
 void fold_nodes(net *n);                       /* fold.c: absorb, then drop what nothing reads */

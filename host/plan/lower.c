@@ -62,12 +62,20 @@ void node_set_variant(node *n, int variant, const char *name) {
     n->variant_name = name;
 }
 
+void node_set_backend(node *n, const char *name) {
+    n->backend = name;
+}
+
 void node_scratch(node *n, size_t bytes) {
     n->scratch_bytes = bytes;
 }
 
 double node_flop(const node *n) {
     return n->flop;
+}
+
+double node_bytes(const node *n) {
+    return n->bytes;
 }
 
 void node_set_cost(node *n, double flop, double bytes) {
@@ -293,10 +301,40 @@ static loris_status make_kernels(plan *p) {
     return LORIS_OK;
 }
 
+/* "a, b": the kernels of the launches from `first` on, each once, then whose calls there are. */
+static const char *kernel_names(plan *p, const node *n, const launch *first) {
+    text names = {0};
+    const char *last = "";
+    bool calls = false;
+    for (const launch *a = first; a; a = a->next) {
+        calls = calls || a->call;
+        if (a->call || !strcmp(last, a->kernel_name))
+            continue;
+        text_printf(&names, "%s%s", *last ? ", " : "", a->kernel_name);
+        last = a->kernel_name;
+    }
+    if (calls)
+        text_printf(&names, "%s%s", *last ? ", " : "", n->backend ? n->backend : n->operation->name);
+    const char *copy = text_failed(&names) ? NULL : arena_strdup(p->memory, names.data ? names.data : "");
+    text_free(&names);
+    return copy;
+}
+
+static loris_status record_node(plan *p, node *n, const launch *first) {
+    n->kernels = kernel_names(p, n, first);
+    if (!n->kernels)
+        return fail_memory("a plan");
+    if (!p->compute->profile)
+        return LORIS_OK;
+    node_dims dims;
+    const profile_node facts = node_facts(n, &dims);
+    return profile_add(p->compute->profile, &facts, &n->record);
+}
+
 loris_status lower_nodes(plan *p) {
     bool kernels = false;
     for (int k = 0; k < p->order_count; k++) {
-        const node *n = p->order[k];
+        node *n = p->order[k];
         lowering l = {.plan = p, .node = n};
         launch **before = p->tail[n->phase];
         loris_status status = n->operation->lower(&l, n);
@@ -312,6 +350,7 @@ loris_status lower_nodes(plan *p) {
                              data */
                 a->work = ((calls ? 0 : n->flop) + FLOP_PER_BYTE * n->bytes) / launches;
         kernels = kernels || launches > 0;
+        TRY(record_node(p, n, *before));
     }
     if (kernels)
         TRY(program_build(p->program));

@@ -2,6 +2,7 @@
 #ifndef LORIS_PLAN_LOWER_H
 #define LORIS_PLAN_LOWER_H
 
+#include "compute/profile.h"
 #include "compute/program.h"
 #include "plan/net.h"
 
@@ -41,7 +42,10 @@ const weight_entry *node_weight(const node *n, int i);
 int node_variant(const node *n);
 void node_set_variant(node *n, int variant, const char *name); /* name appears in plan_describe */
 void node_scratch(node *n, size_t bytes);                      /* one scratch area, alive during the node only */
+/* Whose code computes the node ("CLBlast"); without it "own". */
+void node_set_backend(node *n, const char *name);
 double node_flop(const node *n);
+double node_bytes(const node *n);
 void node_set_cost(node *n, double flop, double bytes);
 
 /* ---- launches ---------------------------------------------------------------------------------------------------- */
@@ -74,8 +78,9 @@ void evaluation_argument(lowering *l, int i);             /* uint, first element
 void launch_range(lowering *l, int dimensions, const size_t global[3], const size_t local[3], int split_dimension);
 
 /* A host-side call that enqueues work itself (CLBlast). `call` receives the queue and must not allocate OpenCL objects.
- * `state` of `size` bytes is copied into the plan; buffers inside it are resolved by lowered_input() and so on. */
-typedef loris_status host_call(compute *c, cl_command_queue queue, void *state, const char *node_name);
+ * `state` of `size` bytes is copied into the plan; buffers inside it are resolved by lowered_input() and so on. When `events`
+ * is not NULL, the call leaves events there that tell when its work began and ended (compute/profile.h). */
+typedef loris_status host_call(compute *c, cl_command_queue queue, void *state, const char *node_name, launch_events *events);
 void launch_call(lowering *l, host_call *call, const void *state, size_t size, double flop);
 cl_mem lowered_input(lowering *l, int i);
 cl_mem lowered_output(lowering *l);

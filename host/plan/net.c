@@ -394,6 +394,7 @@ tensor net_append(net *n, const node_request *request) {
     o->phase = p;
     o->flop = r.flop;
     o->bytes = r.bytes;
+    o->written = r.written;
     o->in_place = r.writes.id != 0;
     o->out = o->in_place ? r.writes
                          : new_tensor(n, (tensor_info){.shape = r.out, .type = r.type, .phase = p, .producer = o});

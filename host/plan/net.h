@@ -113,7 +113,8 @@ typedef struct node_request {
     shape out;              /* evals is filled in: the largest of the inputs' */
     storage type;
     tensor writes;          /* a net_state written in place, or {0} */
-    double flop, bytes;     /* cost of one execution */
+    double flop, bytes;     /* cost of one execution: operations; what it reads and writes */
+    double written;         /* bytes of them written; 0 = the output's size */
 } node_request;
 
 /* Appends a node and returns its output. An equal node that is already there (same operation, inputs, weights and parameters,

@@ -149,8 +149,9 @@ static loris_status update_arguments(plan *p, phase which, int evaluation) {
     return LORIS_OK;
 }
 
-/* Enqueues a kernel, in several pieces when it is too long for one: a cancelled run must stop within a second. */
-static loris_status enqueue(compute *c, const launch *a) {
+/* Enqueues a kernel, in several pieces when it is too long for one: a cancelled run must stop within a second. `first`:
+ * of its node. */
+static loris_status enqueue(compute *c, const launch *a, bool first) {
     size_t global[3] = {a->global[0], a->global[1], a->global[2]}, offset[3] = {0, 0, 0};
     int d = a->split;
     size_t step = d >= 0 ? global[d] : 0, whole = step;
@@ -165,13 +166,24 @@ static loris_status enqueue(compute *c, const launch *a) {
         if (d >= 0)
             global[d] = whole - offset[d] < step ? whole - offset[d] : step;
         TRY(compute_pace(c, work, a->node->name));
+        launch_events events = {0};
         cl_int error = clEnqueueNDRangeKernel(c->queue, a->kernel, (cl_uint)a->dimensions, d >= 0 ? offset : NULL,
-                                              global, a->local, 0, NULL, NULL);
+                                              global, a->local, 0, NULL, c->profile ? &events.last : NULL);
         TRY(compute_check(c, error, "clEnqueueNDRangeKernel", a->node->name));
+        if (c->profile)
+            TRY(profile_launch(c, a->node->record, first, events));
+        first = false;
         if (d >= 0)
             offset[d] += step;
     } while (d >= 0 && offset[d] < whole);
     return LORIS_OK;
+}
+
+static loris_status enqueue_call(compute *c, const launch *a, bool first) {
+    TRY(compute_pace(c, a->work, a->node->name));
+    launch_events events = {0};
+    TRY(a->call(c, c->queue, a->state, a->node->name, c->profile ? &events : NULL));
+    return c->profile ? profile_launch(c, a->node->record, first, events) : LORIS_OK;
 }
 
 loris_status plan_run(plan *p, phase which, int evaluation) {
@@ -179,13 +191,10 @@ loris_status plan_run(plan *p, phase which, int evaluation) {
     if (evaluation < 0 || evaluation >= p->net->evals)
         return fail(LORIS_ERROR_INTERNAL, NULL, "%s: there is no evaluation %d", p->net->name, evaluation);
     TRY(update_arguments(p, which, evaluation));
+    const node *before = NULL;
     for (const launch *a = p->launches[which]; a; a = a->next) {
-        if (!a->call) {
-            TRY(enqueue(c, a));
-            continue;
-        }
-        TRY(compute_pace(c, a->work, a->node->name));
-        TRY(a->call(c, c->queue, a->state, a->node->name));
+        TRY(a->call ? enqueue_call(c, a, a->node != before) : enqueue(c, a, a->node != before));
+        before = a->node;
     }
     /* Some drivers finish compiling a kernel at its first launch, so the binary is worth keeping only after that. */
     if (which == p->last_phase && !p->stored) {
@@ -214,6 +223,49 @@ int plan_nodes(const plan *p, phase which) {
     for (int k = 0; k < p->order_count; k++)
         count += p->order[k]->phase == which;
     return count;
+}
+
+/* Bytes read: all of the inputs (of what a run made for all evaluations, one) and weights, unless the operation, which
+ * counts what it moves, knows that it is less: a window of a clip, rows of a table, weights kept in 16 bits. */
+static double bytes_read(const node *n, double written) {
+    double sum = 0;
+    for (int i = 0; i < n->inputs; i++) {
+        const tensor_info *t = tensor_of(n->owner, n->input[i]);
+        bool again = false;
+        for (int k = 0; k < i; k++)
+            again = again || n->input[k].id == n->input[i].id;
+        const int rows = node_input_is_run(n, i) ? t->shape.evals : 1;
+        sum += again ? 0 : (double)(shape_elements(t->shape) * storage_size(t->type)) / rows;
+    }
+    for (int i = 0; i < n->weight_count; i++)
+        if (n->weights[i].entry)
+            sum += 4.0 * (double)n->weights[i].entry->source->count;
+    const double counted = n->bytes > written ? n->bytes - written : 0;
+    return counted < sum ? counted : sum;
+}
+
+profile_node node_facts(const node *n, node_dims *dims) {
+    const tensor_info *out = tensor_of(n->owner, n->out);
+    const double written = n->written > 0 ? n->written : (double)(shape_elements(out->shape) * storage_size(out->type));
+    return (profile_node){.network = n->owner->name,
+                          .name = n->name,
+                          .operation = n->operation->name,
+                          .variant = n->variant_name ? n->variant_name : "-",
+                          .backend = n->backend ? n->backend : "own",
+                          .kernel = n->kernels ? n->kernels : "",
+                          .phase = phase_name(n->phase),
+                          .shape = shape_text(out->shape, *dims),
+                          .flop = n->flop,
+                          .read_bytes = bytes_read(n, written),
+                          .written_bytes = written};
+}
+
+int plan_node_count(const plan *p) {
+    return p->order_count;
+}
+
+profile_node plan_node(const plan *p, int k, char (*dims)[96]) {
+    return node_facts(p->order[k], dims);
 }
 
 int plan_launches(const plan *p, phase which) {

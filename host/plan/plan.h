@@ -10,6 +10,7 @@
 #ifndef LORIS_PLAN_PLAN_H
 #define LORIS_PLAN_PLAN_H
 
+#include "compute/profile.h"
 #include "core/text.h"
 #include "plan/net.h"
 
@@ -40,6 +41,12 @@ size_t plan_memory(const plan *p);         /* device bytes for activations, scra
 double plan_flop(const plan *p, phase which);
 int plan_nodes(const plan *p, phase which);
 int plan_launches(const plan *p, phase which); /* 0 in a draft */
+
+/* Node `k` of plan_node_count(), in the order they run: what it is and costs. Of a draft too, whose kernel is "". The texts live
+ * as long as the plan, `dims` holds the shape's. With compute_settings.profile the device's profile tells what each call took. */
+int plan_node_count(const plan *p);
+profile_node plan_node(const plan *p, int k, char (*dims)[96]);
+
 void plan_describe(const plan *p, text *out); /* one line per node: phase, name, operation, variant, shape, GFLOP */
 
 /* For tests: fills the activation memory with NaN. */
