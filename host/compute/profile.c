@@ -100,16 +100,17 @@ loris_status profile_open(compute *c) {
     return status;
 }
 
-static void release_events(const launch_events *e) {
+void launch_events_release(launch_events *e) {
     if (e->before)
         clReleaseEvent(e->before);
     if (e->last)
         clReleaseEvent(e->last);
+    *e = (launch_events){0};
 }
 
 static void drop_pending(profile *p) {
     for (size_t i = p->first; i < p->pending_count; i++)
-        release_events(&p->pending[i].events);
+        launch_events_release(&p->pending[i].events);
     p->first = p->pending_count = 0;
 }
 
@@ -154,7 +155,7 @@ static loris_status take_in(compute *c) {
     profile *p = c->profile;
     loris_status status = LORIS_OK;
     while (p->first < p->pending_count && status == LORIS_OK) {
-        const pending_launch *l = &p->pending[p->first];
+        pending_launch *l = &p->pending[p->first];
         cl_int state = CL_QUEUED;
         TRY(compute_check(c,
                           clGetEventInfo(l->events.last, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL),
@@ -163,7 +164,7 @@ static loris_status take_in(compute *c) {
             break;
         if (state == CL_COMPLETE)
             status = add_span(c, l->node, &l->events);
-        release_events(&l->events);
+        launch_events_release(&l->events);
         p->first++;
     }
     if (p->first == p->pending_count)
@@ -217,7 +218,7 @@ static loris_status keep_pending(compute *c, int node, const launch_events *even
 loris_status profile_launch(compute *c, int node, bool call, launch_events events) {
     loris_status status = keep_pending(c, node, &events);
     if (status != LORIS_OK)
-        release_events(&events);
+        launch_events_release(&events);
     else if (call)
         c->profile->records[node].total.calls++;
     return status;

@@ -1,10 +1,10 @@
 /*
- * What ran on an opened device, and when: a record for `profile`, `bench` and tests, kept when compute_settings.profile asks
- * for it. Without it compute.profile is NULL and no launch makes an event; with it each launch makes one.
+ * What ran on an opened device, and when: a record for `profile`, `bench` and tests, kept when compute_settings.profile
+ * asks for it. Without it compute.profile is NULL and no launch makes an event; with it each launch makes one.
  *
- * Times are the device's own (CL_PROFILING_COMMAND_START and END), put on the host's CLOCK_MONOTONIC by comparing the two
- * clocks once, when the device is opened: a span lies beside what the host did at the same time, to within that round trip.
- * Durations are exact.
+ * Times are the device's own (CL_PROFILING_COMMAND_START and END), put on the host's CLOCK_MONOTONIC by comparing the
+ * two clocks once, when the device is opened: a span lies beside what the host did at the same time, to within that
+ * round trip. Durations are exact.
  */
 #ifndef LORIS_COMPUTE_PROFILE_H
 #define LORIS_COMPUTE_PROFILE_H
@@ -31,9 +31,9 @@ typedef struct profile_node {
 
 /* All calls of a node since the record began. */
 typedef struct profile_total {
-    long calls;             /* replays of the node */
-    long launches;          /* kernels and native kernels of those calls; long ones are cut */
-    double seconds;         /* device time: the sum of its spans */
+    long calls;                      /* replays of the node */
+    long launches;                   /* kernels and native kernels of those calls; long ones are cut */
+    double seconds;                  /* device time: the sum of its spans */
     double min_seconds, max_seconds; /* of one launch */
 } profile_total;
 
@@ -43,15 +43,16 @@ typedef struct profile_span {
     double start, end; /* seconds of CLOCK_MONOTONIC */
 } profile_span;
 
-/* Waits for what is enqueued and takes in its times. LORIS_ERROR_DEVICE: the driver has no times for a launch. Call before the
- * functions below: they show what was collected. */
+/* Waits for what is enqueued and takes in its times. LORIS_ERROR_DEVICE: the driver has no times for a launch. Call
+ * before the functions below: they show what was collected. */
 loris_status profile_collect(compute *c);
 
 /* Forgets totals and spans, not the nodes: after a warm-up. */
 loris_status profile_reset(compute *c);
 
 int profile_nodes(const profile *p);
-const profile_node *profile_node_at(const profile *p, int node); /* valid while the device is open; so are its texts */
+const profile_node *profile_node_at(const profile *p,
+                                    int node); /* until a plan is built; texts while the device is open */
 profile_total profile_total_at(const profile *p, int node);
 const profile_span *profile_spans(const profile *p, size_t *count); /* in the order enqueued; until the next launch */
 
@@ -63,14 +64,16 @@ typedef struct launch_events {
     cl_event last;
 } launch_events;
 
+void launch_events_release(launch_events *events);
+
 loris_status profile_open(compute *c); /* measures the clocks; sets c->profile */
 void profile_close(compute *c);
 
 /* Adds a node; the texts are copied. */
 loris_status profile_add(profile *p, const profile_node *node, int *index);
 
-/* Takes over the events of a launch of `node`; `call` says that it is the first of a call. Events of launches that are done are
- * taken in on the way, so that few are kept. */
+/* Takes over the events of a launch of `node`; `call` says that it is the first of a call. Events of launches that are
+ * done are taken in on the way, so that few are kept. */
 loris_status profile_launch(compute *c, int node, bool call, launch_events events);
 
 /* The same for a transfer: `operation` is "write" or "read", `what` the buffer's name. */

@@ -191,7 +191,8 @@ typedef struct gemm_call {
 } gemm_call;
 
 /* CLBlast's event is that of the last of its kernels; a marker tells when the first may begin. */
-static loris_status run_gemm(compute *c, cl_command_queue queue, void *state, const char *where, launch_events *events) {
+static loris_status run_gemm(compute *c, cl_command_queue queue, void *state, const char *where,
+                             launch_events *events) {
     const gemm_call *call = state;
     const gemm *g = &call->shape;
     if (events)

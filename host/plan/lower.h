@@ -78,9 +78,10 @@ void evaluation_argument(lowering *l, int i);             /* uint, first element
 void launch_range(lowering *l, int dimensions, const size_t global[3], const size_t local[3], int split_dimension);
 
 /* A host-side call that enqueues work itself (CLBlast). `call` receives the queue and must not allocate OpenCL objects.
- * `state` of `size` bytes is copied into the plan; buffers inside it are resolved by lowered_input() and so on. When `events`
- * is not NULL, the call leaves events there that tell when its work began and ended (compute/profile.h). */
-typedef loris_status host_call(compute *c, cl_command_queue queue, void *state, const char *node_name, launch_events *events);
+ * `state` of `size` bytes is copied into the plan; buffers inside it are resolved by lowered_input() and so on. When
+ * `events` is not NULL, the call leaves events there that tell when its work began and ended (compute/profile.h). */
+typedef loris_status host_call(compute *c, cl_command_queue queue, void *state, const char *node_name,
+                               launch_events *events);
 void launch_call(lowering *l, host_call *call, const void *state, size_t size, double flop);
 cl_mem lowered_input(lowering *l, int i);
 cl_mem lowered_output(lowering *l);

@@ -182,8 +182,11 @@ static loris_status enqueue(compute *c, const launch *a, bool first) {
 static loris_status enqueue_call(compute *c, const launch *a, bool first) {
     TRY(compute_pace(c, a->work, a->node->name));
     launch_events events = {0};
-    TRY(a->call(c, c->queue, a->state, a->node->name, c->profile ? &events : NULL));
-    return c->profile ? profile_launch(c, a->node->record, first, events) : LORIS_OK;
+    loris_status status = a->call(c, c->queue, a->state, a->node->name, c->profile ? &events : NULL);
+    if (status == LORIS_OK && c->profile)
+        return profile_launch(c, a->node->record, first, events);
+    launch_events_release(&events);
+    return status;
 }
 
 loris_status plan_run(plan *p, phase which, int evaluation) {

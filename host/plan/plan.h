@@ -42,8 +42,9 @@ double plan_flop(const plan *p, phase which);
 int plan_nodes(const plan *p, phase which);
 int plan_launches(const plan *p, phase which); /* 0 in a draft */
 
-/* Node `k` of plan_node_count(), in the order they run: what it is and costs. Of a draft too, whose kernel is "". The texts live
- * as long as the plan, `dims` holds the shape's. With compute_settings.profile the device's profile tells what each call took. */
+/* Node `k` of plan_node_count(), in the order they run: what it is and costs. Of a draft too, whose kernel is "". The
+ * texts live as long as the plan, `dims` holds the shape's. With compute_settings.profile the device's profile tells
+ * what each call took. */
 int plan_node_count(const plan *p);
 profile_node plan_node(const plan *p, int k, char (*dims)[96]);
 
