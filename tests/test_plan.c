@@ -243,6 +243,56 @@ static void drafts_tell_the_same(void **state) {
     plan_free(made[1]);
 }
 
+/* Of a linear layer in the clip phase and an equal one in the step phase only the second's weight stays on the device;
+ * the first is there again for another clip, although activations have taken its place. */
+static void weights_of_earlier_phases_do_not_stay(void **state) {
+    (void)state;
+    enum { IN = 320, OUT = 256, ROWS = 3 };
+    const int64_t dim[] = {OUT, IN};
+    weights *w = NULL;
+    assert_ok(weights_new_empty(&w, support_compute()));
+    const float *early = support_weight(w, "early.weight", 2, dim, 1, 1, 0);
+    support_weight(w, "late.weight", 2, dim, 2, 1, 0);
+    net *n = new_net(w, 1);
+    tensor c = net_input(n, "c", PHASE_CLIP, shape_1d(1, ROWS, IN), STORE_F32);
+    tensor x = net_input(n, "x", PHASE_STEP, shape_1d(1, ROWS, IN), STORE_F32);
+    tensor rows = scale(n, linear(n, c, "early", OUT, NO_BIAS), 1);
+    net_output(n, "y", add(n, rows, linear(n, scale(n, x, 2), "late", OUT, NO_BIAS)));
+    plan *p = NULL;
+    assert_ok(plan_build(&p, n));
+    const size_t one = sizeof(float) * IN * OUT;
+    assert_true(weights_device_bytes(w) <= one); /* less in bf16 and f16 */
+    assert_true(plan_memory(p) >= one);
+
+    float got[ROWS * OUT], *zeros = calloc(ROWS * IN, sizeof *zeros);
+    assert_non_null(zeros);
+    for (uint64_t clip = 0; clip < 2; clip++) {
+        float *values = support_values(ROWS * IN, 3 + clip);
+        assert_ok(plan_poison(p));
+        assert_ok(plan_write(p, "c", values, ROWS * IN * sizeof *values));
+        assert_ok(plan_write(p, "x", zeros, ROWS * IN * sizeof *zeros));
+        assert_ok(plan_run(p, PHASE_CLIP, 0));
+        assert_ok(plan_run(p, PHASE_STEP, 0));
+        assert_ok(plan_read(p, "y", got, sizeof got));
+        for (int r = 0; r < ROWS; r++)
+            for (int o = 0; o < OUT; o++) {
+                double sum = 0, magnitude = 0;
+                for (int i = 0; i < IN; i++) {
+                    const double term = (double)values[r * IN + i] * early[o * IN + i];
+                    sum += term;
+                    magnitude += fabs(term);
+                }
+                /* IN roundings of f32, and where oneDNN multiplies bf16 one of 2^-9 of each input */
+                const double unit = support_precision() == PRECISION_BF16 ? 0x1p-9 : IN * 0x1p-24;
+                assert_true(fabs(got[r * OUT + o] - sum) <= 1.01 * unit * magnitude);
+            }
+        free(values);
+    }
+    free(zeros);
+    plan_free(p);
+    weights_free(w);
+}
+
 static void long_launches_are_cut_without_changing_results(void **state) {
     (void)state;
     enum { ROWS = 4099 };
@@ -351,6 +401,7 @@ int main(void) {
         cmocka_unit_test(bound_buffers_are_used_and_checked),
         cmocka_unit_test(allocation_limits_are_kept),
         cmocka_unit_test(drafts_tell_the_same),
+        cmocka_unit_test(weights_of_earlier_phases_do_not_stay),
         cmocka_unit_test(long_launches_are_cut_without_changing_results),
         cmocka_unit_test(a_cancelled_run_stops_and_the_plan_stays_usable),
         cmocka_unit_test(wrong_weights_are_named),

@@ -11,7 +11,7 @@ static loris_status embedding_lower(lowering *l, const node *n) {
     const row_stream s = row_stream_on(lowering_compute(l), out.channels);
     launch_kernel(l, "embedding", "embedding", "VEC=%d LANES=%d", s.vector, s.lanes);
     input_argument(l, 0);
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t)count * (size_t)out.channels);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)count * (size_t)out.channels);
     output_argument(l);
     int_argument(l, (int)shape_rows(out));
     int_argument(l, count);
@@ -51,7 +51,7 @@ static loris_status learned_rows_lower(lowering *l, const node *n) {
     const int count = *(const int *)node_parameters(n);
     const row_stream s = row_stream_on(lowering_compute(l), out.channels);
     launch_kernel(l, "embedding", "learned_rows", "VEC=%d LANES=%d", s.vector, s.lanes);
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t)count * (size_t)out.channels);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)count * (size_t)out.channels);
     output_argument(l);
     int_argument(l, out.length);
     int_argument(l, out.channels);
@@ -63,7 +63,7 @@ static loris_status learned_rows_lower(lowering *l, const node *n) {
 static loris_status learned_peaks_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
     launch_kernel(l, "learned_peaks", "learned_peaks", "%s", "");
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t) * (const int *)node_parameters(n));
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t) * (const int *)node_parameters(n));
     output_argument(l);
     int_argument(l, out.length);
     launch_range(l, 1, (const size_t[3]){(size_t)out.length}, (const size_t[3]){1}, -1);

@@ -8,7 +8,7 @@ static loris_status fourier_lower(lowering *l, const node *n) {
     const int features = (out.channels - 1) / 2;
     launch_kernel(l, "fourier", "fourier", "%s", "");
     input_argument(l, 0);
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t)features);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)features);
     output_argument(l);
     int_argument(l, features);
     launch_range(l, 2, (const size_t[3]){(size_t)features, shape_rows(out), 1},

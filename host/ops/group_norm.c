@@ -96,8 +96,8 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     int_argument(l, input_eval_step(n, 0));
     int_argument(l, input_batch_step(n, 0));
     int_argument(l, coefficients);
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t)x.channels);
-    weight_argument(l, 1, "f32", NULL, NULL, (size_t)x.channels);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)x.channels);
+    weight_argument(l, 1, "f32", NULL, NULL, 0, (size_t)x.channels);
     if (p->scale_shift)
         input_block_argument(l, n, 1);
     int_argument(l, out.batch);

@@ -9,9 +9,9 @@ static loris_status hawkes_lower(lowering *l, const node *n) {
     const size_t half = (size_t)out.channels / 2, positions = (size_t) * (const int *)node_parameters(n);
     launch_kernel(l, "hawkes", "hawkes_encoding", "%s", "");
     input_argument(l, 0);
-    weight_argument(l, 0, "f32", NULL, NULL, positions);
-    weight_argument(l, 1, "f32", NULL, NULL, half);
-    weight_argument(l, 2, "f32", NULL, NULL, half);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, positions);
+    weight_argument(l, 1, "f32", NULL, NULL, 0, half);
+    weight_argument(l, 2, "f32", NULL, NULL, 0, half);
     output_argument(l);
     int_argument(l, out.length);
     int_argument(l, (int)half);

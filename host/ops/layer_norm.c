@@ -27,7 +27,7 @@ static loris_status layer_norm_lower(lowering *l, const node *n) {
     launch_kernel(l, "layer_norm", "layer_norm", "VEC=%d LANES=%d GROUP=%d RESIDUAL=%d", s.vector, s.lanes,
                   (int)s.local[1], p->residual);
     input_argument(l, 0);
-    weight_argument(l, 0, "f32", NULL, NULL, (size_t)out.channels);
+    weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)out.channels);
     if (p->residual)
         input_argument(l, 1);
     output_argument(l);

@@ -36,9 +36,9 @@ static void step_arguments(lowering *l, const node *n, int step, panel_layout la
     input_argument(l, 0);
     input_argument(l, 1);
     for (int i = FORWARD_WEIGHT; i <= REVERSE_WEIGHT; i++)
-        weight_argument(l, i, key, pack_recurrent, &layout, panel_count(&layout));
+        weight_argument(l, i, key, pack_recurrent, &layout, sizeof layout, panel_count(&layout));
     for (int i = FORWARD_BIAS_IH; i < WEIGHTS; i++)
-        weight_argument(l, i, "f32", NULL, NULL, 4 * (size_t)p->hidden);
+        weight_argument(l, i, "f32", NULL, NULL, 0, 4 * (size_t)p->hidden);
     input_argument(l, 2);
     input_argument(l, 3);
     scratch_argument(l);

@@ -141,13 +141,14 @@ static void pack_panels(float *out, const float *in, const void *layout) {
 void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step, number_type type) {
     panel_key key;
     const panel_layout layout = layout_of(p, panel, depth_step, &key);
-    buffer_argument(l, lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout), type));
+    buffer_argument(
+        l, lowered_weight(l, 0, key.text, pack_panels, &layout, sizeof layout, layout_count(&layout), type));
 }
 
 cl_mem product_lowered_weight(lowering *l, const tap_product *p) {
     panel_key key;
     const panel_layout layout = layout_of(p, p->columns, 1, &key);
-    return lowered_weight(l, 0, key.text, pack_panels, &layout, layout_count(&layout), TYPE_F32);
+    return lowered_weight(l, 0, key.text, pack_panels, &layout, sizeof layout, layout_count(&layout), TYPE_F32);
 }
 
 typedef struct bias_layout {
@@ -164,7 +165,7 @@ cl_mem product_lowered_bias(lowering *l, const tap_product *p, int count) {
     const bias_layout layout = {p->weight.outputs, p->columns};
     char key[96];
     snprintf(key, sizeof key, "columns%d padded%d of outputs%d", p->columns, count, p->weight.outputs);
-    return lowered_weight(l, 1, key, pack_bias, &layout, (size_t)count, TYPE_F32);
+    return lowered_weight(l, 1, key, pack_bias, &layout, sizeof layout, (size_t)count, TYPE_F32);
 }
 
 /* ---- backends ---------------------------------------------------------------------------------------------------- */

@@ -223,7 +223,7 @@ static void lower_prefill(lowering *l, const node *n) {
     launch_kernel(l, "product_epilogue", "product_prefill", "ACTIVATION=%d", ACTIVATION_NONE);
     output_argument(l);
     if (a.bias)
-        weight_argument(l, 1, "f32", NULL, NULL, (size_t)out.channels);
+        weight_argument(l, 1, "f32", NULL, NULL, 0, (size_t)out.channels);
     else
         input_argument(l, 0); /* not read */
     input_argument(l, a.residual ? 1 : 0);

@@ -296,7 +296,7 @@ static cl_mem lowered_blocked(lowering *l, const tap_product *p, const primitive
         length += snprintf(key + length, sizeof key - (size_t)length, " %lldx%lld", (long long)b->inner_blks[k],
                            (long long)b->inner_idxs[k]);
     const size_t count = dnnl_memory_desc_get_size(&which->w) / number_size(which->key.type);
-    return lowered_weight(l, 0, key, pack_blocked, &layout, count, which->key.type);
+    return lowered_weight(l, 0, key, pack_blocked, &layout, sizeof layout, count, which->key.type);
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

@@ -23,6 +23,17 @@ typedef struct tensor_info {
     cl_mem buffer;    /* own buffer, or a sub-buffer of a slab; `bound` is never released by the plan */
 } tensor_info;
 
+/* A weight that does not stay on the device: packed and written anew each time before its node runs. */
+typedef struct staged_weight {
+    cl_mem place; /* by lifetime, like an activation; NULL when the weight stays */
+    size_t bytes; /* of the place */
+    const weight_entry *entry; /* what is packed into it; NULL until the node is lowered */
+    weight_packer *pack;
+    const void *layout;
+    size_t count;
+    number_type type;
+} staged_weight;
+
 struct node {
     net *owner;
     const op *operation;
@@ -46,6 +57,7 @@ struct node {
     int record;          /* in the device's profile */
     size_t scratch_bytes;
     cl_mem scratch;
+    staged_weight *staged; /* [weight_count], or NULL: all stay */
 };
 
 struct net {
@@ -141,10 +153,16 @@ static inline tensor_info *tensor_of(const net *n, tensor t) {
 typedef char node_dims[96]; /* room for its shape */
 profile_node node_facts(const node *n, node_dims *dims); /* plan.c */
 
-/* build.c -> its stages */
+/* plan.c -> its stages */
 void fold_nodes(net *n);                       /* fold.c: absorb, then drop what nothing reads */
+loris_status stage_weights(plan *p);           /* stage.c: which weights do not stay on the device */
 loris_status place_tensors(plan *p);           /* place.c: lifetimes, slabs, buffers */
 loris_status lower_nodes(plan *p);             /* lower.c: launches, program, arguments */
 void plan_release_objects(plan *p);            /* place.c: buffers */
+
+/* The place of weight i of `n` when it does not stay on the device, else *out is left alone. */
+loris_status stage_take(plan *p, const node *n, int i, weight_packer *pack, const void *layout, size_t layout_size,
+                        size_t count, number_type type, cl_mem *out);
+loris_status stage_fill(plan *p, const node *n); /* before the node's launches */
 
 #endif

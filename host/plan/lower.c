@@ -156,8 +156,9 @@ void scratch_argument(lowering *l) {
     add_argument(l, (argument){.kind = ARGUMENT_BUFFER, .buffer = lowered_scratch(l)});
 }
 
-void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count) {
-    buffer_argument(l, lowered_weight(l, i, key, pack, layout, count, TYPE_F32));
+void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t layout_size,
+                     size_t count) {
+    buffer_argument(l, lowered_weight(l, i, key, pack, layout, layout_size, count, TYPE_F32));
 }
 
 void buffer_argument(lowering *l, cl_mem buffer) {
@@ -240,8 +241,8 @@ cl_mem lowered_scratch(lowering *l) {
     return l->node->scratch;
 }
 
-cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count,
-                      number_type type) {
+cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t layout_size,
+                      size_t count, number_type type) {
     const weight_entry *e = node_weight(l->node, i);
     cl_mem buffer = NULL;
     if (l->status != LORIS_OK)
@@ -249,6 +250,8 @@ cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, 
     if (!e)
         keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: it has no weight %d", l->node->name, i));
     else
+        keep(l, stage_take(l->plan, l->node, i, pack, layout, layout_size, count, type, &buffer));
+    if (e && !buffer && l->status == LORIS_OK)
         keep(l, weights_device(l->plan->net->weights, e, key, pack, layout, count, type, &buffer));
     return buffer;
 }

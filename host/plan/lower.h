@@ -59,9 +59,9 @@ void launch_kernel(lowering *l, const char *file, const char *kernel, const char
 void input_argument(lowering *l, int i);   /* buffer of input i */
 void output_argument(lowering *l);         /* buffer of the output (or of the state written) */
 void scratch_argument(lowering *l);
-/* Weight i packed, as f32 (see weights_device); with pack == NULL in the file's order. */
-void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout,
-                             size_t count);
+/* Weight i packed, as f32 (see weights_device); with pack == NULL in the file's order. `layout` is plain data: copied. */
+void weight_argument(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t layout_size,
+                     size_t count);
 /* An argument that is already a buffer: lowered_weight() of another type than f32. */
 void buffer_argument(lowering *l, cl_mem buffer);
 void int_argument(lowering *l, int value);
@@ -86,8 +86,8 @@ void launch_call(lowering *l, host_call *call, const void *state, size_t size, d
 cl_mem lowered_input(lowering *l, int i);
 cl_mem lowered_output(lowering *l);
 cl_mem lowered_scratch(lowering *l);
-cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t count,
-                      number_type type);
+cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, const void *layout, size_t layout_size,
+                      size_t count, number_type type);
 
 /* The first failure while lowering this node (the calls above are then ignored): return it from lower(). */
 loris_status lowering_status(const lowering *l);

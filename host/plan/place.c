@@ -135,10 +135,26 @@ static loris_status make_named_buffers(plan *p) {
     return LORIS_OK;
 }
 
+/* What node k needs while it runs: scratch memory, and weights that do not stay. */
+static int node_requests(node *n, int k, size_t unit, request *out) {
+    int count = 0;
+    if (n->scratch_bytes)
+        out[count++] = (request){.buffer = &n->scratch, .bytes = round_up(n->scratch_bytes, unit)};
+    for (int i = 0; n->staged && i < n->weight_count; i++)
+        if (n->staged[i].bytes)
+            out[count++] = (request){.buffer = &n->staged[i].place, .bytes = round_up(n->staged[i].bytes, unit)};
+    for (int i = 0; i < count; i++) {
+        out[i].what = n->name;
+        out[i].first = out[i].last = k;
+    }
+    return count;
+}
+
 loris_status place_tensors(plan *p) {
     net *n = p->net;
     lifetimes(p);
-    request *requests = calloc((size_t)(n->tensor_count + p->order_count), sizeof *requests);
+    request *requests =
+        calloc((size_t)n->tensor_count + (size_t)p->order_count * (1 + NODE_MAX_WEIGHTS), sizeof *requests);
     if (!requests)
         return fail_memory("a plan");
     int count = 0;
@@ -153,12 +169,7 @@ loris_status place_tensors(plan *p) {
                                           .bytes = round_up(shape_elements(t->shape) * storage_size(t->type), unit)};
     }
     for (int k = 0; k < p->order_count; k++)
-        if (p->order[k]->scratch_bytes)
-            requests[count++] = (request){.buffer = &p->order[k]->scratch,
-                                          .what = p->order[k]->name,
-                                          .first = k,
-                                          .last = k,
-                                          .bytes = round_up(p->order[k]->scratch_bytes, unit)};
+        count += node_requests(p->order[k], k, unit, requests + count);
     loris_status status = make_named_buffers(p);
     if (status == LORIS_OK)
         status = assign_offsets(p, requests, count);
@@ -174,8 +185,11 @@ void plan_release_objects(plan *p) {
         if (!t->bound)
             buffer_free(&t->buffer);
     }
-    for (int k = 0; k < p->order_count; k++)
+    for (int k = 0; k < p->order_count; k++) {
         buffer_free(&p->order[k]->scratch);
+        for (int i = 0; p->order[k]->staged && i < p->order[k]->weight_count; i++)
+            buffer_free(&p->order[k]->staged[i].place);
+    }
     for (int s = 0; s < p->slab_count && p->slabs; s++)
         buffer_free(&p->slabs[s]);
 }

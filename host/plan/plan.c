@@ -27,6 +27,7 @@ static loris_status build(plan *p) {
     for (int k = 0; k < p->order_count; k++)
         if (p->order[k]->operation->prepare)
             TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
+    TRY(stage_weights(p));
     TRY(place_tensors(p));
     if (p->draft)
         return LORIS_OK;
@@ -196,6 +197,8 @@ loris_status plan_run(plan *p, phase which, int evaluation) {
     TRY(update_arguments(p, which, evaluation));
     const node *before = NULL;
     for (const launch *a = p->launches[which]; a; a = a->next) {
+        if (a->node != before)
+            TRY(stage_fill(p, a->node));
         TRY(a->call ? enqueue_call(c, a, a->node != before) : enqueue(c, a, a->node != before));
         before = a->node;
     }

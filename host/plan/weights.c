@@ -180,7 +180,7 @@ loris_status weights_values(const weight_entry *e, float **values) {
 
 /* What was read of a mapped file is not needed again once it is packed. */
 static void give_back(weights *w, const weight_entry *e) {
-    static const size_t limit = (size_t)64 << 20;
+    static const size_t limit = (size_t)16 << 20;
     if (!w->file)
         return;
     w->read_bytes += e->source->bytes;
@@ -190,11 +190,13 @@ static void give_back(weights *w, const weight_entry *e) {
     }
 }
 
-/* The entry's numbers as an operation wants them, newly allocated: free(). */
-static loris_status make_copy(const weight_entry *e, weight_packer *pack, const void *layout, size_t count,
-                              number_type type, void **out) {
-    float *values;
+loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer *pack, const void *layout,
+                          size_t count, number_type type, void **out) {
+    float *values = NULL;
+    if (!pack && count != e->source->count)
+        return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: %zu values asked of %zu", e->name, count, e->source->count);
     TRY(weights_values(e, &values));
+    give_back((weights *)w, e);
     if (pack) {
         float *laid_out = calloc(count ? count : 1, sizeof *laid_out);
         if (laid_out)
@@ -220,19 +222,15 @@ loris_status weights_device(const weights *w, const weight_entry *e, const char 
             *out = p->buffer;
             return LORIS_OK;
         }
-    if (!pack && count != e->source->count)
-        return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: %zu values asked of %zu", e->name, count, e->source->count);
-
     weights *mutable = (weights *)w;
     packed *p = arena_alloc(w->memory, 1, sizeof *p);
     const char *key_copy = arena_strdup(w->memory, key);
     if (arena_failed(w->memory))
         return fail_memory("a weight");
     void *numbers;
-    TRY(make_copy(e, pack, layout, count, type, &numbers));
+    TRY(weights_pack(w, e, pack, layout, count, type, &numbers));
     loris_status status = buffer_new(w->compute, out, count * number_size(type), numbers, e->name);
     free(numbers);
-    give_back(mutable, e);
     if (status != LORIS_OK)
         return status;
     *p = (packed){.next = it->copies, .key = key_copy, .type = type, .buffer = *out};

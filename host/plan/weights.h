@@ -47,6 +47,10 @@ typedef void weight_packer(float *out, const float *in, const void *layout);
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
                             const void *layout, size_t count, number_type type, cl_mem *out);
 
+/* The same numbers, newly allocated on the host: free(). */
+loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer *pack, const void *layout,
+                          size_t count, number_type type, void **out);
+
 size_t weights_device_bytes(const weights *w); /* packed so far */
 
 void weights_mark_used(const weight_entry *e);
