@@ -11,7 +11,7 @@
 #include "spawned.h"
 
 static const char *const commands[] = {"run",     "rhythm", "infer",   "convert", "info",
-                                       "devices", "verify", "version", "help"};
+                                       "devices", "verify", "profile", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {

@@ -88,8 +88,8 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_rhythm, command_infer, command_convert, command_info, command_devices,
-    command_verify, command_version, command_help;
-enum { COMMANDS_MAX = 15 };
+    command_verify, command_profile, command_version, command_help;
+enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
 const command *command_named(const char *name); /* or NULL */
@@ -207,6 +207,9 @@ int check_video(const char *video);
 /* names[0] is the video, the others are outputs, NULL where there is none: no output may be another, or replace the
  * video. */
 int check_names(const char *const *names, size_t count);
+
+/* Can an output be made beside where `output` will be? Known before long work. */
+int check_folder(const char *output);
 
 /* ---- takes ------------------------------------------------------------------------------------------------------- */
 

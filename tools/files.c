@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -35,4 +36,13 @@ int check_video(const char *video) {
     if (near)
         snprintf(hint, sizeof hint, "did you mean the command '" PROGRAM " %s'?", near);
     return complain(EXIT_INPUT, hint, "%s: no such file", video);
+}
+
+int check_folder(const char *output) {
+    char folder[4096];
+    const char *slash = strrchr(output, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - output + 1) : 1, slash ? output : ".");
+    if (access(folder, W_OK) == 0)
+        return EXIT_DONE;
+    return complain(EXIT_OUTPUT, "name a folder that is there and can be written", "%s: %s", folder, strerror(errno));
 }

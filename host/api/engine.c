@@ -78,7 +78,8 @@ loris_status loris_engine_open(loris_engine **engine, const loris_engine_setting
                               .kernels_dir = settings->kernels_dir,
                               .cache_dir = settings->cache_dir,
                               .backend = backends[settings->backend],
-                              .precision = precisions[settings->precision]};
+                              .precision = precisions[settings->precision],
+                              .profile = settings->profile};
     loris_engine *e = calloc(1, sizeof *e);
     if (!e)
         return fail_memory("an engine");

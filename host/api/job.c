@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compute/profile.h"
 #include "media/phase.h"
 #include "media/video.h"
 #include "music/compose.h"
@@ -75,6 +76,7 @@ loris_status job_watch(job *j) {
     j->samples = (size_t)llround(j->rhythm.duration * b->rate);
     j->rows = (j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
     j->watch_seconds = seconds_now() - from;
+    profile_add_stage(j->engine->compute, "watch", from);
     return LORIS_OK;
 }
 
@@ -276,6 +278,7 @@ static loris_status make(making *m) {
         TRY(check_cancelled());
         TRY(stages[i].run(m));
         *stages[i].seconds = seconds_now() - from;
+        profile_add_stage(m->job->engine->compute, stages[i].name, from);
     }
     tell(m->job, "write", 1, 1);
     return LORIS_OK;

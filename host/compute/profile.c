@@ -24,6 +24,9 @@ struct profile {
     size_t span_count, span_capacity;
     pending_launch *pending; /* the oldest at pending[first] */
     size_t first, pending_count, pending_capacity;
+    profile_stage *stages;
+    size_t stage_count, stage_capacity;
+    bool failed;          /* out of memory */
     cl_ulong device_zero; /* nanoseconds of the device's clock ... */
     double host_zero;     /* ... at this second of the host's */
 };
@@ -43,7 +46,7 @@ static loris_status make_room(void **array, size_t count, size_t *capacity, size
 
 /* ---- the two clocks ---------------------------------------------------------------------------------------------- */
 
-static double seconds_now(void) {
+double profile_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -60,10 +63,10 @@ static loris_status compare_clocks(compute *c, cl_mem number, double *best) {
     profile *p = c->profile;
     const cl_int zero = 0;
     cl_event event = NULL;
-    const double before = seconds_now();
+    const double before = profile_now();
     TRY(compute_check(c, clEnqueueWriteBuffer(c->queue, number, CL_TRUE, 0, sizeof zero, &zero, 0, NULL, &event),
                       "clEnqueueWriteBuffer", "a number to compare clocks by"));
-    const double after = seconds_now();
+    const double after = profile_now();
     cl_ulong end = 0;
     /* Intel's driver returns from a blocking write before its event is complete. */
     loris_status status = compute_check(c, clWaitForEvents(1, &event), "clWaitForEvents", NULL);
@@ -122,6 +125,7 @@ void profile_close(compute *c) {
     free(p->records);
     free(p->spans);
     free(p->pending);
+    free(p->stages);
     arena_free(p->memory);
     free(p);
     c->profile = NULL;
@@ -178,15 +182,31 @@ loris_status profile_collect(compute *c) {
     /* Drivers may say so of single events a little later. */
     for (size_t i = p->first; i < p->pending_count; i++)
         clWaitForEvents(1, &p->pending[i].events.last);
-    return take_in(c);
+    TRY(take_in(c));
+    return p->failed ? fail_memory("a profile") : LORIS_OK;
 }
 
 loris_status profile_reset(compute *c) {
     TRY(profile_collect(c));
     for (int i = 0; i < c->profile->count; i++)
         c->profile->records[i].total = (profile_total){0};
-    c->profile->span_count = 0;
+    c->profile->span_count = c->profile->stage_count = 0;
     return LORIS_OK;
+}
+
+void profile_add_stage(compute *c, const char *name, double start) {
+    profile *p = c->profile;
+    if (!p)
+        return;
+    if (make_room((void **)&p->stages, p->stage_count, &p->stage_capacity, sizeof *p->stages) == LORIS_OK)
+        p->stages[p->stage_count++] = (profile_stage){name, start, profile_now()};
+    else
+        p->failed = true;
+}
+
+const profile_stage *profile_stages(const profile *p, size_t *count) {
+    *count = p->stage_count;
+    return p->stages;
 }
 
 loris_status profile_add(profile *p, const profile_node *node, int *index) {

@@ -56,6 +56,20 @@ const profile_node *profile_node_at(const profile *p,
 profile_total profile_total_at(const profile *p, int node);
 const profile_span *profile_spans(const profile *p, size_t *count); /* in the order enqueued; until the next launch */
 
+/* What the host did: a stage of the work, by the thread that uses the device. Stages nest. */
+typedef struct profile_stage {
+    const char *name;
+    double start, end; /* seconds of CLOCK_MONOTONIC */
+} profile_stage;
+
+const profile_stage *profile_stages(const profile *p, size_t *count); /* in the order they ended */
+
+double profile_now(void); /* seconds of CLOCK_MONOTONIC */
+
+/* The stage `name` (a literal: the pointer is kept) lasted from `start` until now. Does nothing without a profile;
+ * running out of memory is told by profile_collect(). */
+void profile_add_stage(compute *c, const char *name, double start);
+
 /* ---- for host/compute and host/plan ------------------------------------------------------------------------------ */
 
 /* Events around a launch, made when a profile is kept. */

@@ -54,7 +54,9 @@ static loris_status make_plan(plan **out, net *n, bool draft) {
     p->draft = draft;
     for (int which = 0; which < PHASE_COUNT; which++)
         p->tail[which] = &p->launches[which];
+    const double from = profile_now();
     loris_status status = build(p);
+    profile_add_stage(p->compute, "build", from);
     if (status != LORIS_OK) {
         plan_free(p);
         return status;

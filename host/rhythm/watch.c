@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compute/profile.h"
 #include "media/video.h"
 #include "nets/flow.h"
 #include "rhythm/energy.h"
@@ -18,6 +19,7 @@ watch_settings watch_defaults(void) {
 /* ---- the pass over the video ------------------------------------------------------------------------------------- */
 
 typedef struct watcher {
+    compute *device;
     video *source;
     flow_net *flow;
     motion *out;
@@ -77,10 +79,14 @@ static loris_status pass(watcher *w, watch_progress *progress, void *user) {
     int pending = 0;
     for (bool end = false; !end;) {
         int count;
+        double from = profile_now();
         TRY(gather(w, &count, &end, progress, user));
+        profile_add_stage(w->device, "decode", from);
+        from = profile_now();
         TRY(collect(w, pending));
         if (count)
             TRY(flow_net_push(w->flow, w->frames, count));
+        profile_add_stage(w->device, "flow", from);
         pending = count;
     }
     return collect(w, pending);
@@ -101,7 +107,7 @@ loris_status watch_motion(motion *out, compute *c, const char *path, const watch
     if (settings->longest < 32 || settings->longest > 1024)
         return fail(LORIS_ERROR_ARGUMENT, "give 32 to 1024 pixels", "a picture of %d pixels to watch",
                     settings->longest);
-    watcher w = {.out = out};
+    watcher w = {.device = c, .out = out};
     loris_status status;
     TRY_GOTO(video_open(&w.source, path, settings->longest, VIDEO_LUMA));
     video_frame_size(w.source, &out->width, &out->height);

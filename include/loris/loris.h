@@ -110,6 +110,7 @@ typedef struct loris_engine_settings {
     const char *cache_dir;   /* for compiled kernels; NULL = the user's cache folder, "" = none */
     loris_backend backend;   /* who computes matrix products */
     loris_precision precision; /* CLBlast has f32 alone, oneDNN f32 and bf16 */
+    bool profile;            /* record what runs when (loris/profile.h) */
 } loris_engine_settings;
 
 LORIS_API void loris_engine_defaults(loris_engine_settings *settings);
