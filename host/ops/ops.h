@@ -6,6 +6,7 @@
 #ifndef LORIS_OPS_OPS_H
 #define LORIS_OPS_OPS_H
 
+#include "ops/geometry.h"
 #include "plan/net.h"
 
 typedef enum bias { NO_BIAS, BIAS } bias;
@@ -19,7 +20,7 @@ typedef enum activation { /* GELU is the exact one (erf), RELU6 is min(max(x, 0)
 
 /* ---- products (host/ops/product.c, linear.c, conv1d.c, conv_transpose1d.c) --------------------------------------- */
 
-/* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1]: a 1x1 convolution). Positions may have more dimensions:
+/* x [B,L,Cin] -> [B,L,out]; weight [out,Cin] (also [out,Cin,1], and so on: a 1x1 convolution). Positions may have more dimensions:
  * [B,H,W,Cin] -> [B,H,W,out]. */
 tensor linear(net *n, tensor x, const char *at, int out, bias b);
 
@@ -34,6 +35,19 @@ tensor conv1d_strided(net *n, tensor x, const char *at, int out, int kernel, int
 
 /* x [B,L,Cin] -> [B,(L-1) stride - 2 padding + kernel + output_padding, out]; weight [Cin,out,kernel], bias [out]. */
 tensor conv_transpose1d(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding, int output_padding);
+
+/* ---- images and videos (conv3d.c, pool.c, from_bytes.c) ----------------------------------------------------------- */
+
+/* Over depth, height and length: x [B,D,H,L,Cin] -> [B,D',H',L',out] (geometry_output). Weight [out,Cin,kd,kh,kl], for a kernel
+ * depth of 1 also [out,Cin,kh,kl], for a kernel of 1 also [out,Cin]; bias [out]. A batch norm is folded into them beforehand. */
+tensor conv3d(net *n, tensor x, const char *at, int out, geometry g);
+
+/* The largest number, and the mean, of what each window sees of the input; padding counts for neither. Channels stay apart. */
+tensor max_pool(net *n, tensor x, geometry g);
+tensor average_pool(net *n, tensor x, geometry g);
+
+/* x of STORE_U8 -> x * factor + offset in f32, the same shape. */
+tensor from_bytes(net *n, tensor x, float factor, float offset);
 
 /* ---- norms and attention (group_norm.c, layer_norm.c, attention.c) ----------------------------------------------- */
 

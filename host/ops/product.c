@@ -18,8 +18,9 @@ static const char *join(char out[NAME_MAX_LENGTH], const char *at, const char *s
 weight product_weight_of(net *n, const char *at, int64_t d0, int64_t d1, int64_t kernel) {
     char name[NAME_MAX_LENGTH];
     join(name, at, ".weight");
-    if (kernel == 1 && net_weight_rank(n, name) == 2)
-        return net_weight_2d(n, name, d0, d1);
+    const int rank = net_weight_rank(n, name);
+    if (kernel == 1 && rank >= 2 && rank <= 5)
+        return net_weight(n, name, rank, (const int64_t[]){d0, d1, 1, 1, 1});
     return net_weight_3d(n, name, d0, d1, kernel);
 }
 
@@ -174,11 +175,7 @@ cl_mem product_lowered_bias(lowering *l, const tap_product *p, int count) {
  * faster than CLBlast, whose kernels are written for GPUs; on GPUs it saves CLBlast's copies and separate epilogues.
  * What a tuner measures can be consulted here. */
 static int product_choose(const compute *c) {
-    if (c->settings.backend == BACKEND_CLBLAST)
-        return PRODUCT_CLBLAST;
-    /* The tiled kernel's smallest group has 32 items. Its 8 KiB of local memory every device has. */
-    const bool tiles = !(c->dev.type & CL_DEVICE_TYPE_CPU) && c->dev.max_work_group >= 32;
-    return tiles ? PRODUCT_TILE : PRODUCT_PANEL;
+    return c->settings.backend == BACKEND_CLBLAST ? PRODUCT_CLBLAST : product_own_variant(c);
 }
 
 number_type product_storage(const compute *c) {

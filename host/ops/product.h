@@ -49,7 +49,7 @@ tensor product_record(net *n, const op *operation, tensor x, const char *at, wei
 /* Has x one dimension? Else the net fails. Only linear layers take positions of more. */
 bool product_along_length(net *n, tensor x, const char *at);
 
-/* scope + at + ".weight", of rank 3 [d0, d1, kernel]; with kernel 1 also of rank 2. */
+/* scope + at + ".weight", of rank 3 [d0, d1, kernel]; with kernel 1 also of rank 2, 4 or 5, further sides being 1. */
 weight product_weight_of(net *n, const char *at, int64_t d0, int64_t d1, int64_t kernel);
 
 /* The operations' hooks, shared by all products. `parts` are the node's products, at most PRODUCT_MAX_PARTS. */
@@ -84,6 +84,28 @@ typedef struct product_addends {
 product_addends product_addends_of(const node *n);
 
 loris_status product_own_lower(lowering *l, const node *n, const tap_product *parts, int count);
+
+/* ---- what our own kernels of products and convolutions share ------------------------------------------------------ */
+
+int product_own_variant(const compute *c); /* PRODUCT_PANEL or PRODUCT_TILE */
+int product_storage_macro(number_type type); /* STORAGE in kernels/common.clh */
+
+/* What an item of a panel kernel keeps in registers: `rows` by `vectors` vectors of `vec` numbers; vec * vectors is the
+ * panel. */
+typedef struct product_registers {
+    int vec, vectors, rows;
+} product_registers;
+product_registers product_panel_registers(const compute *c, int columns);
+
+/* What a group of a tile kernel makes, `item_rows` rows by 4 columns each item; and its launch over the product. */
+typedef struct product_group {
+    int rows, columns, item_rows;
+} product_group;
+product_group product_tile_group(const compute *c, int rows, int columns);
+void product_tile_range(lowering *l, const tap_product *p, const product_group *g);
+
+/* ---- other backends ------------------------------------------------------------------------------------------------ */
+
 /* oneDNN, on CPU devices that run native kernels and in builds that have it. Without *taken the product is one that it has
  * nothing fast for. */
 bool product_onednn_available(const compute *c);

@@ -5,8 +5,13 @@ static int divide_up(int a, int b) {
     return (a + b - 1) / b;
 }
 
-/* STORAGE in common.clh. */
-static int storage_macro(number_type type) {
+int product_own_variant(const compute *c) {
+    /* The tiled kernel's smallest group has 32 items. Its 8 KiB of local memory every device has. */
+    const bool tiles = !(c->dev.type & CL_DEVICE_TYPE_CPU) && c->dev.max_work_group >= 32;
+    return tiles ? PRODUCT_TILE : PRODUCT_PANEL;
+}
+
+int product_storage_macro(number_type type) {
     return type == TYPE_F16 ? 1 : type == TYPE_BF16 ? 2 : 0;
 }
 
@@ -44,16 +49,19 @@ static void product_arguments(lowering *l, const node *n, const tap_product *p, 
 
 /* ROWS * VECTORS sums, VECTORS weights and a broadcast number should fill the registers: AVX-512 has 32, the narrower
  * sets of x86 16 (docs/performance.md has what was measured). */
+product_registers product_panel_registers(const compute *c, int columns) {
+    const cl_uint native = c->dev.float_width;
+    const int vec = native >= 16 ? 16 : native >= 8 ? 8 : 4;
+    return (product_registers){.vec = vec, .vectors = columns > vec ? 2 : 1, .rows = vec == 16 ? 8 : 6};
+}
+
 static void lower_panel(lowering *l, const node *n, const tap_product *p) {
     const product_parameters *parameters = node_parameters(n);
-    const cl_uint native = lowering_compute(l)->dev.float_width;
-    const int vec = native >= 16 ? 16 : native >= 8 ? 8 : 4;
-    const int vectors = p->columns > vec ? 2 : 1;
-    const int panel = vec * vectors;
-    const int most = vec == 16 ? 8 : 6;
-    const int item_rows = p->rows > 4 ? most : p->rows > 2 ? 4 : p->rows;
-    launch_kernel(l, "gemm_panel", "gemm_panel", "VEC=%d VECTORS=%d ROWS=%d ACTIVATION=%d STORAGE=%d", vec, vectors,
-                  item_rows, parameters->activation, storage_macro(product_storage(lowering_compute(l))));
+    const product_registers r = product_panel_registers(lowering_compute(l), p->columns);
+    const int panel = r.vec * r.vectors;
+    const int item_rows = p->rows > 4 ? r.rows : p->rows > 2 ? 4 : p->rows;
+    launch_kernel(l, "gemm_panel", "gemm_panel", "VEC=%d VECTORS=%d ROWS=%d ACTIVATION=%d STORAGE=%d", r.vec, r.vectors,
+                  item_rows, parameters->activation, product_storage_macro(product_storage(lowering_compute(l))));
     product_arguments(l, n, p, panel, 1);
     launch_range(l, 3,
                  (const size_t[3]){(size_t)divide_up(p->rows, item_rows), (size_t)divide_up(p->columns, panel),
@@ -61,26 +69,37 @@ static void lower_panel(lowering *l, const node *n, const tap_product *p) {
                  (const size_t[3]){1, 1, 1}, 0);
 }
 
-static void lower_tile(lowering *l, const node *n, const tap_product *p) {
-    enum { STEP = 16, ITEM_COLUMNS = 4, MOST_ITEM_ROWS = 8 }; /* as in gemm_tile.cl */
-    const product_parameters *parameters = node_parameters(n);
-    const int columns = p->columns <= 32 ? 32 : 64;
+enum { TILE_ITEM_COLUMNS = 4 }; /* as in gemm_tile.cl and conv_tile.cl */
+
+product_group product_tile_group(const compute *c, int rows, int columns) {
+    enum { MOST_ITEM_ROWS = 8 };
+    product_group g = {.rows = rows <= 16 ? 16 : 64, .columns = columns <= 32 ? 32 : 64};
     int items = 128;
-    while ((size_t)items > lowering_compute(l)->dev.max_work_group)
+    while ((size_t)items > c->dev.max_work_group)
         items /= 2;
-    int rows = p->rows <= 16 ? 16 : 64;
-    while (rows * columns > items * ITEM_COLUMNS * MOST_ITEM_ROWS && rows > 16)
-        rows /= 2;
-    const int item_rows = rows * columns / (items * ITEM_COLUMNS);
-    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d",
-                  rows, columns, item_rows, parameters->activation,
-                  storage_macro(product_storage(lowering_compute(l))));
-    product_arguments(l, n, p, columns, STEP);
-    const size_t local[3] = {(size_t)(columns / ITEM_COLUMNS), (size_t)(rows / item_rows), 1};
+    while (g.rows * g.columns > items * TILE_ITEM_COLUMNS * MOST_ITEM_ROWS && g.rows > 16)
+        g.rows /= 2;
+    g.item_rows = g.rows * g.columns / (items * TILE_ITEM_COLUMNS);
+    return g;
+}
+
+void product_tile_range(lowering *l, const tap_product *p, const product_group *g) {
+    const size_t local[3] = {(size_t)(g->columns / TILE_ITEM_COLUMNS), (size_t)(g->rows / g->item_rows), 1};
     launch_range(l, 3,
-                 (const size_t[3]){(size_t)divide_up(p->columns, columns) * local[0],
-                                   (size_t)divide_up(p->rows, rows) * local[1], (size_t)p->batch},
+                 (const size_t[3]){(size_t)divide_up(p->columns, g->columns) * local[0],
+                                   (size_t)divide_up(p->rows, g->rows) * local[1], (size_t)p->batch},
                  local, 1);
+}
+
+static void lower_tile(lowering *l, const node *n, const tap_product *p) {
+    enum { STEP = 16 }; /* as in gemm_tile.cl */
+    const product_parameters *parameters = node_parameters(n);
+    const product_group g = product_tile_group(lowering_compute(l), p->rows, p->columns);
+    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d",
+                  g.rows, g.columns, g.item_rows, parameters->activation,
+                  product_storage_macro(product_storage(lowering_compute(l))));
+    product_arguments(l, n, p, g.columns, STEP);
+    product_tile_range(l, p, &g);
 }
 
 loris_status product_own_lower(lowering *l, const node *n, const tap_product *parts, int count) {

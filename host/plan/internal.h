@@ -91,7 +91,7 @@ typedef struct argument {
     size_t size;      /* local bytes; elements between evaluations */
 } argument;
 
-enum { LAUNCH_MAX_ARGUMENTS = 24 };
+enum { LAUNCH_MAX_ARGUMENTS = 32 };
 
 typedef struct launch {
     struct launch *next;
