@@ -225,9 +225,11 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
         query[d * ROW_STRIDE + r] = first + r < rows ? q[(first + r) * width + d] * scale : 0.0f;
     }
     float sums[CHANNELS][4], top[4], total[4];
+#pragma unroll
     for (int r = 0; r < 4; r++) {
         top[r] = -MAXFLOAT;
         total[r] = 0.0f;
+#pragma unroll
         for (int c = 0; c < CHANNELS; c++)
             sums[c][r] = 0.0f;
     }
@@ -242,6 +244,7 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
         barrier(CLK_LOCAL_MEM_FENCE);
 
         float4 s[4]; /* s[r] = row 4 y + r against keys 4 x .. 4 x + 3 */
+#pragma unroll
         for (int r = 0; r < 4; r++)
             s[r] = 0.0f;
         for (int d = 0; d < D; d++) {
@@ -252,6 +255,7 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
             s[3] += a.w * b;
         }
         const int4 valid = (int4)(4 * x) + (int4)(0, 1, 2, 3) < (int4)(count);
+#pragma unroll
         for (int r = 0; r < 4; r++) {
             s[r] = select((float4)(-MAXFLOAT), s[r], valid);
             high[x * ROW_STRIDE + 4 * y + r] = max(max(s[r].x, s[r].y), max(s[r].z, s[r].w));
@@ -259,6 +263,7 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
         barrier(CLK_LOCAL_MEM_FENCE);
 
         float keep[4];
+#pragma unroll
         for (int r = 0; r < 4; r++) {
             float highest = top[r];
             for (int i = 0; i < ACROSS; i++)
@@ -276,11 +281,14 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
             tile[i] = kv[(k0 + i / D) * stride + width + i % D];
         barrier(CLK_LOCAL_MEM_FENCE);
 
+#pragma unroll
         for (int c = 0; c < CHANNELS; c++)
+#pragma unroll
             for (int r = 0; r < 4; r++)
                 sums[c][r] *= keep[r];
         for (int k = 0; k < count; k++) {
             const float4 a = vload4(0, p + k * ROW_STRIDE + 4 * y);
+#pragma unroll
             for (int c = 0; c < CHANNELS; c++) {
                 const float b = tile[k * D + min(x + ACROSS * c, D - 1)];
                 sums[c][0] += a.x * b;
@@ -291,16 +299,19 @@ KERNEL(attention_tiles)(BLOCKS(q), BLOCKS(kv), global float *restrict out, int r
         }
     }
 
+#pragma unroll
     for (int r = 0; r < 4; r++)
         high[x * ROW_STRIDE + 4 * y + r] = total[r];
     barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
     for (int r = 0; r < 4; r++) {
         float sum = 0.0f;
         for (int i = 0; i < ACROSS; i++)
             sum += high[i * ROW_STRIDE + 4 * y + r];
         const int row = first + 4 * y + r;
-        for (int c = 0; c < CHANNELS && row < rows; c++)
-            if (x + ACROSS * c < D)
+#pragma unroll
+        for (int c = 0; c < CHANNELS; c++)
+            if (row < rows && x + ACROSS * c < D)
                 out[row * width + x + ACROSS * c] = sums[c][r] / sum;
     }
 }

@@ -17,22 +17,31 @@
 
 enum { NAME(TERMS) = 26 }; /* 18 products, 6 right-hand sides, contrast that follows, its squared deviation */
 
+/* Loops over small arrays are unrolled: registers cannot be indexed, and memory of an item's own is slow on GPUs. */
+
 /* Solves the symmetric positive definite A x = b of order 6 in place (Cholesky); A is packed by rows, lower triangle.
  */
 static void NAME(solve)(float *a, float *x) {
+#pragma unroll
     for (int i = 0; i < 6; i++)
+#pragma unroll
         for (int j = 0; j <= i; j++) {
             float sum = a[i * 6 + j];
+#pragma unroll
             for (int k = 0; k < j; k++)
                 sum -= a[i * 6 + k] * a[j * 6 + k];
             a[i * 6 + j] = i == j ? sqrt(fmax(sum, 1e-12f)) : sum / a[j * 6 + j];
         }
+#pragma unroll
     for (int i = 0; i < 6; i++) {
+#pragma unroll
         for (int k = 0; k < i; k++)
             x[i] -= a[i * 6 + k] * x[k];
         x[i] /= a[i * 6 + i];
     }
+#pragma unroll
     for (int i = 5; i >= 0; i--) {
+#pragma unroll
         for (int k = i + 1; k < 6; k++)
             x[i] -= a[k * 6 + i] * x[k];
         x[i] /= a[i * 6 + i];
@@ -77,7 +86,9 @@ static void NAME(update)(local float *model, local const float *partial, int sam
                       (1.0f / 3.0f); /* mean square over the picture */
     float rest = 1.0f / (1.0f + moved / (deviation * deviation));
     rest = (float)samples * (rest * rest + 0.01f);
+#pragma unroll
     for (int i = 0; i < 6; i++) {
+#pragma unroll
         for (int j = 0; j < 6; j++)
             a[i * 6 + j] = sum[6 * (i / 3 + j / 3) + product[(i % 3) * 3 + j % 3]];
         a[i * 6 + i] += rest * (i % 3 ? SLOPE_RIDGE : SHIFT_RIDGE);

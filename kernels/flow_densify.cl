@@ -26,6 +26,7 @@ KERNEL(densify)(global float *restrict flow, global const float *restrict level,
         global const float *p = now + ((int)corner.y + PAD) * pitch + (int)corner.x + PAD;
         float4 above = vload4(0, p);
         above += f.x * (vload4(0, p + 1) - above);
+#pragma unroll
         for (int y = 0; y < STRIDE; y++) {
             p += pitch;
             float4 below = vload4(0, p);
@@ -38,11 +39,16 @@ KERNEL(densify)(global float *restrict flow, global const float *restrict level,
             weights[y] += weight;
         }
     }
-    for (int y = 0; y < STRIDE && j * STRIDE + y < height; y++) {
+#pragma unroll
+    for (int y = 0; y < STRIDE; y++) {
+        if (j * STRIDE + y >= height)
+            break;
         float mean_u[4], mean_v[4];
         vstore4(u[y] / weights[y], 0, mean_u);
         vstore4(v[y] / weights[y], 0, mean_v);
-        for (int x = 0; x < STRIDE && i * STRIDE + x < width; x++)
-            vstore2((float2)(mean_u[x], mean_v[x]), (size_t)(j * STRIDE + y) * width + i * STRIDE + x, flow);
+#pragma unroll
+        for (int x = 0; x < STRIDE; x++)
+            if (i * STRIDE + x < width)
+                vstore2((float2)(mean_u[x], mean_v[x]), (size_t)(j * STRIDE + y) * width + i * STRIDE + x, flow);
     }
 }

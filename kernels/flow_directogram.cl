@@ -5,10 +5,13 @@
  * NOISE_FACTOR times the deviation of what follows it. What the camera's motion carries out of the picture has no match
  * in the next frame and is not counted there.
  *
- * partial: each work-item sums a TILE x TILE tile into FEATURES numbers: BINS directions without the camera, BINS as
+ * partial: each work-item of a group of SIDE x SIDE sums a TILE x TILE tile into FEATURES numbers, which lie in local
+ * memory because registers cannot be indexed by direction: BINS directions without the camera, BINS as
  * seen, the sums of both, gradient, raw difference, and what the correlation of the frame before with the warped current
  * one is made of (ops/directogram.h).
  */
+
+#define ITEMS (SIDE * SIDE)
 
 /* atan(x) for 0 <= x <= 1, error below 1e-5 (Abramowitz and Stegun 4.4.49). */
 static float NAME(arctangent)(float x) {
@@ -35,7 +38,7 @@ static float NAME(sample)(global const float *now, int pitch, float2 at) {
 }
 
 /* Adds a pixel's motion, as far as it exceeds `least`, to a directogram and its total. */
-static void NAME(count)(float *bins, float *total, float2 motion, float2 gradient, float least) {
+static void NAME(count)(local float *bins, local float *total, float2 motion, float2 gradient, float least) {
     float magnitude = sqrt(motion.x * motion.x + motion.y * motion.y);
     if (magnitude <= least)
         return;
@@ -45,14 +48,14 @@ static void NAME(count)(float *bins, float *total, float2 motion, float2 gradien
     int bin = min((int)direction, BINS - 1);
     float next = (direction - (float)bin) * amount;
     *total += amount;
-    bins[bin] += amount - next;
-    bins[bin + 1 < BINS ? bin + 1 : 0] += next;
+    bins[bin * ITEMS] += amount - next;
+    bins[(bin + 1 < BINS ? bin + 1 : 0) * ITEMS] += next;
 }
 
 /* level [2, height + 2 PAD, width + 2 PAD], flow [height, width, 2], camera [8] -> sums [tiles, FEATURES] */
 KERNEL(partial)(global float *restrict sums, global const float *restrict level, global const float *restrict flow,
                 global const float *restrict camera, int width, int height, int tiles_across, int tiles_down,
-                uint slot) {
+                uint slot, local float *sums_of_items) {
     int tile_x = get_global_id(0), tile_y = get_global_id(1);
     if (tile_x >= tiles_across || tile_y >= tiles_down)
         return;
@@ -61,10 +64,11 @@ KERNEL(partial)(global float *restrict sums, global const float *restrict level,
     global const float *before = level + (1 - slot) * plane, *now = level + slot * plane;
     float8 c = vload8(0, camera);
     float to_unit = 2.0f / (float)max(width, height);
-    float sum[FEATURES];
+    local float *sum = sums_of_items + get_local_id(1) * SIDE + get_local_id(0); /* [FEATURES], ITEMS apart */
     for (int k = 0; k < FEATURES; k++)
-        sum[k] = 0.0f;
-    float *rest = sum + 2 * BINS;
+        sum[k * ITEMS] = 0.0f;
+    float gradients = 0.0f, differences = 0.0f, sum_a = 0.0f, sum_b = 0.0f, sum_aa = 0.0f, sum_bb = 0.0f, sum_ab = 0.0f;
+    local float *rest = sum + 2 * BINS * ITEMS;
     int bottom = min(height, (tile_y + 1) * TILE), end = min(width, (tile_x + 1) * TILE);
     for (int y = tile_y * TILE; y < bottom; y++) {
         for (int x = tile_x * TILE; x < end; x++) {
@@ -77,14 +81,14 @@ KERNEL(partial)(global float *restrict sums, global const float *restrict level,
             float2 gradient = 0.5f * (float2)(p[1] - p[-1], p[pitch] - p[-pitch]);
             float2 at = clamp((float2)(x, y) + f, (float2)(-PAD), (float2)(width, height) + (float2)(PAD - 2));
             float a = p[0] - 128.0f, b = NAME(sample)(now, pitch, at) - 128.0f;
-            rest[2] += sqrt(gradient.x * gradient.x + gradient.y * gradient.y);
-            rest[3] += fabs(now[(y + PAD) * pitch + x + PAD] - p[0]);
-            rest[4] += a;
-            rest[5] += b;
-            rest[6] += a * a;
-            rest[7] += b * b;
-            rest[8] += a * b;
-            NAME(count)(sum + BINS, rest + 1, f, gradient, NOISE_FLOOR);
+            gradients += sqrt(gradient.x * gradient.x + gradient.y * gradient.y);
+            differences += fabs(now[(y + PAD) * pitch + x + PAD] - p[0]);
+            sum_a += a;
+            sum_b += b;
+            sum_aa += a * a;
+            sum_bb += b * b;
+            sum_ab += a * b;
+            NAME(count)(sum + BINS * ITEMS, rest + ITEMS, f, gradient, NOISE_FLOOR);
             float2 target = (float2)(x, y) + carried;
             if (target.x >= 0.0f && target.y >= 0.0f && target.x <= (float)(width - 1) &&
                 target.y <= (float)(height - 1))
@@ -92,8 +96,12 @@ KERNEL(partial)(global float *restrict sums, global const float *restrict level,
         }
     }
     global float *out = sums + ((size_t)tile_y * tiles_across + tile_x) * FEATURES;
-    for (int k = 0; k < FEATURES; k++)
-        out[k] = sum[k];
+    for (int k = 0; k < 2 * BINS + 2; k++)
+        out[k] = sum[k * ITEMS];
+    const float last[] = {gradients, differences, sum_a, sum_b, sum_aa, sum_bb, sum_ab};
+#pragma unroll
+    for (int k = 2 * BINS + 2; k < FEATURES; k++)
+        out[k] = last[k - 2 * BINS - 2];
 }
 
 /* sums [tiles, FEATURES], camera [8] -> features [rows, FEATURES + 8]: row `row` = means over the pixels, then the

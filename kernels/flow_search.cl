@@ -9,7 +9,16 @@
  * grid_width, 8]: u, v, change of brightness, mean squared error, structure tensor xx, xy, yy (sums over the patch of
  * what brightness and contrast do not explain), 0. Patch (i, j) covers pixels STRIDE (i - 1) .. STRIDE (i - 1) +
  * PATCH - 1: every pixel lies in four patches.
+ *
+ * With the macro KEEP an item keeps its patch and the gradients, 192 numbers, which a CPU has in its first-level cache.
+ * A GPU's registers do not hold them: without it each comparison makes them again.
  */
+
+#if KEEP
+#define NO_UNROLL
+#else
+#define NO_UNROLL _Pragma("nounroll")
+#endif
 
 static float NAME(sum8)(float8 v) {
     float4 four = v.lo + v.hi;
@@ -17,44 +26,89 @@ static float NAME(sum8)(float8 v) {
 }
 
 typedef struct {
-    float8 value[PATCH], x[PATCH], y[PATCH]; /* luma, and gradients free of the patch's mean and contrast */
-    float mean, to_gain;                     /* of the values; 1 / (their sum of squares free of the mean + GAIN_RIDGE) */
-    float xx, xy, yy;                        /* structure tensor */
+    float8 value, x, y; /* luma, and its gradient */
+} NAME(line);
+
+typedef struct {
+#if KEEP
+    NAME(line) line[PATCH]; /* gradients free of the patch's mean and contrast */
+#else
+    global const float *pixels;
+    int pitch;
+#endif
+    float mean, to_gain; /* of the values; 1 / (their sum of squares free of the mean + GAIN_RIDGE) */
+    float mean_x, mean_y, gain_x, gain_y; /* of the gradients */
+    float xx, xy, yy;                     /* structure tensor */
 } NAME(patch);
+
+static NAME(line) NAME(read_line)(global const float *p, int pitch) {
+    NAME(line) out;
+    out.value = vload8(0, p);
+    out.x = 0.5f * (vload8(0, p + 1) - vload8(0, p - 1));
+    out.y = 0.5f * (vload8(0, p + pitch) - vload8(0, p - pitch));
+    return out;
+}
+
+/* As it was read. */
+static NAME(line) NAME(plain_line)(const NAME(patch) *patch, int row) {
+#if KEEP
+    return patch->line[row];
+#else
+    return NAME(read_line)(patch->pixels + row * patch->pitch, patch->pitch);
+#endif
+}
+
+/* Without what the patch's mean and contrast explain of its gradient. */
+static NAME(line) NAME(free_line)(const NAME(patch) *patch, NAME(line) line) {
+    const float8 value = line.value - patch->mean;
+    line.x = line.x - patch->mean_x - patch->gain_x * value;
+    line.y = line.y - patch->mean_y - patch->gain_y * value;
+    return line;
+}
 
 static void NAME(read_patch)(NAME(patch) *patch, global const float *p, int pitch) {
     float8 sum = 0.0f, sx = 0.0f, sy = 0.0f;
+#if !KEEP
+    patch->pixels = p;
+    patch->pitch = pitch;
+#endif
+    NO_UNROLL
     for (int row = 0; row < PATCH; row++, p += pitch) {
-        patch->value[row] = vload8(0, p);
-        patch->x[row] = 0.5f * (vload8(0, p + 1) - vload8(0, p - 1));
-        patch->y[row] = 0.5f * (vload8(0, p + pitch) - vload8(0, p - pitch));
-        sum += patch->value[row];
-        sx += patch->x[row];
-        sy += patch->y[row];
+        const NAME(line) line = NAME(read_line)(p, pitch);
+#if KEEP
+        patch->line[row] = line;
+#endif
+        sum += line.value;
+        sx += line.x;
+        sy += line.y;
     }
     const float part = 1.0f / (PATCH * PATCH);
     patch->mean = part * NAME(sum8)(sum);
-    float mean_x = part * NAME(sum8)(sx), mean_y = part * NAME(sum8)(sy);
+    patch->mean_x = part * NAME(sum8)(sx);
+    patch->mean_y = part * NAME(sum8)(sy);
     float8 power = 0.0f, along_x = 0.0f, along_y = 0.0f;
+    NO_UNROLL
     for (int row = 0; row < PATCH; row++) {
-        float8 value = patch->value[row] - patch->mean;
-        patch->x[row] -= mean_x;
-        patch->y[row] -= mean_y;
+        const NAME(line) line = NAME(plain_line)(patch, row);
+        const float8 value = line.value - patch->mean;
         power += value * value;
-        along_x += value * patch->x[row];
-        along_y += value * patch->y[row];
+        along_x += value * (line.x - patch->mean_x);
+        along_y += value * (line.y - patch->mean_y);
     }
     patch->to_gain = 1.0f / (NAME(sum8)(power) + GAIN_RIDGE);
-    float gain_x = NAME(sum8)(along_x) * patch->to_gain, gain_y = NAME(sum8)(along_y) * patch->to_gain;
+    patch->gain_x = NAME(sum8)(along_x) * patch->to_gain;
+    patch->gain_y = NAME(sum8)(along_y) * patch->to_gain;
     float8 xx = 0.0f, xy = 0.0f, yy = 0.0f;
+    NO_UNROLL
     for (int row = 0; row < PATCH; row++) {
-        float8 value = patch->value[row] - patch->mean;
-        float8 x = patch->x[row] - gain_x * value, y = patch->y[row] - gain_y * value;
-        xx += x * patch->x[row];
-        xy += x * patch->y[row];
-        yy += y * patch->y[row];
-        patch->x[row] = x;
-        patch->y[row] = y;
+        const NAME(line) plain = NAME(plain_line)(patch, row), line = NAME(free_line)(patch, plain);
+        const float8 x = plain.x - patch->mean_x, y = plain.y - patch->mean_y;
+        xx += line.x * x;
+        xy += line.x * y;
+        yy += line.y * y;
+#if KEEP
+        patch->line[row] = line;
+#endif
     }
     patch->xx = NAME(sum8)(xx);
     patch->xy = NAME(sum8)(xy);
@@ -72,17 +126,23 @@ static NAME(fit) NAME(compare)(const NAME(patch) *patch, global const float *now
     float8 sum = 0.0f, squares = 0.0f, along = 0.0f, sx = 0.0f, sy = 0.0f;
     float8 above = vload8(0, p);
     above += f.x * (vload8(0, p + 1) - above);
+    NO_UNROLL
     for (int j = 0; j < PATCH; j++) {
+#if KEEP
+        const NAME(line) line = patch->line[j];
+#else
+        const NAME(line) line = NAME(free_line)(patch, NAME(plain_line)(patch, j));
+#endif
         p += pitch;
         float8 below = vload8(0, p);
         below += f.x * (vload8(0, p + 1) - below);
-        float8 r = above + f.y * (below - above) - patch->value[j];
+        float8 r = above + f.y * (below - above) - line.value;
         above = below;
         sum += r;
         squares += r * r;
-        along += r * (patch->value[j] - patch->mean);
-        sx += r * patch->x[j];
-        sy += r * patch->y[j];
+        along += r * (line.value - patch->mean);
+        sx += r * line.x;
+        sy += r * line.y;
     }
     NAME(fit) out;
     float total = NAME(sum8)(sum), gain = NAME(sum8)(along);

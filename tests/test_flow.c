@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "flow_reference.h"
+#include "reference.h"
 #include "ops/flow.h"
 
 enum { ROWS = 3 };
@@ -194,8 +195,7 @@ static void check_sums(const rig *r) {
     assert_arrays_close(got + FLOW_CAMERA, r->camera, 8, 0.0);
 }
 
-static void test_kernels(void **state) {
-    (void)state;
+static void check_all_sizes(void) {
     static const struct {
         int width, height;
         double dx, dy;
@@ -213,6 +213,18 @@ static void test_kernels(void **state) {
     }
 }
 
+static void test_kernels_as_on_cpus(void **state) {
+    (void)state;
+    pretend_kind(0);
+    check_all_sizes();
+}
+
+static void test_kernels_as_on_gpus(void **state) {
+    (void)state;
+    pretend_kind(1);
+    check_all_sizes();
+}
+
 static void test_refuses_wrong_shapes(void **state) {
     (void)state;
     net *n = net_new(support_compute(), NULL, "flow", 1);
@@ -226,7 +238,8 @@ static void test_refuses_wrong_shapes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_kernels_as_on_cpus),
+        cmocka_unit_test(test_kernels_as_on_gpus),
         cmocka_unit_test(test_refuses_wrong_shapes),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);

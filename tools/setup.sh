@@ -1,7 +1,10 @@
 #!/bin/sh
-# Installs what loris-cl is built from, where it is missing: a compiler, CMake, Ninja, and the libraries of third_party/README.md.
-# Debian and Ubuntu by apt-get; elsewhere it lists what to install. Running it again changes nothing.
+# Installs what loris-cl is built from and tested with, where it is missing: a compiler, CMake, Ninja, the libraries of
+# third_party/README.md, and compilers for GPUs that are not there (tools/compile-kernels.sh). Debian and Ubuntu by apt-get,
+# NVIDIA's assembler, which Debian lacks, from PyPI into build/ptxas; elsewhere it lists what to install. Running it again changes
+# nothing.
 set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
 
 # One line a need: how to tell that it is there | Debian package
 needs='
@@ -22,6 +25,13 @@ pkg-config:libswscale|libswscale-dev
 pkg-config:libswresample|libswresample-dev
 pkg-config:libebur128|libebur128-dev
 pkg-config:cmocka|libcmocka-dev
+command:clang-16|clang-16
+file:/usr/lib/clc/nvptx64--nvidiacl.bc|libclc-15
+file:/usr/lib/*/amdgcn/bitcode/ocml.bc|rocm-device-libs
+command:clang-15|clang-15
+command:llvm-spirv-15|llvm-spirv-15
+command:spirv-val|spirv-tools
+pip:|python3-pip
 '
 
 # Is this need met?
@@ -30,6 +40,8 @@ there() {
     command:*) command -v "${1#command:}" >/dev/null 2>&1 ;;
     pkg-config:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#pkg-config:}" ;;
     header:*) command -v cc >/dev/null 2>&1 && echo "#include <${1#header:}>" | cc -DCL_TARGET_OPENCL_VERSION=120 -E -xc - >/dev/null 2>&1 ;;
+    file:*) ls ${1#file:} >/dev/null 2>&1 ;; # may be a pattern
+    pip:*) python3 -m pip --version >/dev/null 2>&1 ;;
     icd:*) [ -n "${OCL_ICD_VENDORS:-}" ] || ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1 ;;
     esac
 }
@@ -38,7 +50,20 @@ missing=
 for need in $needs; do
     there "${need%%|*}" || missing="$missing ${need#*|}"
 done
-[ -n "$missing" ] || exit 0
+
+# The last release whose ptxas knows sm_70 as well as sm_90.
+install_ptxas() {
+    [ ! -x "$top/build/ptxas/nvidia/cuda_nvcc/bin/ptxas" ] || return 0
+    echo "setup: installing ptxas"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$top/build/ptxas" \
+        nvidia-cuda-nvcc-cu12==12.9.86
+    chmod +x "$top/build/ptxas/nvidia/cuda_nvcc/bin/ptxas"
+}
+
+if [ -z "$missing" ]; then
+    install_ptxas
+    exit 0
+fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "setup: please install the equivalents of these Debian packages:$missing" >&2
@@ -62,3 +87,4 @@ for need in $needs; do
         exit 1
     }
 done
+install_ptxas

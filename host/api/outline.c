@@ -1,15 +1,21 @@
-/* What a model computes, before anything is computed. */
+#include "api/outline.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 #include "api/engine.h"
 #include "diffusion/bands.h"
+#include "diffusion/context.h"
 #include "diffusion/presets.h"
-#include "nets/model.h"
+#include "nets/flow.h"
+#include "nets/synthetic.h"
+
+static const double LORIS_SIGMA_DATA = 0.1;
+enum { FRAMES_AT_A_TIME = 32 };
 
 /* A model without sampling settings of its own is planned as LORIS is sampled: with its guidance where it has tokens.
  */
-static loris_status outline_model(compute *c, const model *m, const weights *w, text *out) {
+loris_status outline_model(compute *c, const model *m, const weights *w, text *out) {
     const unet_config *u = &m->unet;
     sampling_settings settings = preset_sampling(&presets[0], m->sigma_data);
     int hop = unet_hop(u, u->levels), rows = ((1 << presets[0].log2_samples) + hop - 1) / hop * hop;
@@ -26,6 +32,23 @@ static loris_status outline_model(compute *c, const model *m, const weights *w, 
         .compute = c, .weights = w, .unet = u, .settings = &settings, .rows = rows, .conditioning = &counts};
     text_printf(out, "%d rows of %d channels in a window\n", rows, u->in_channels);
     return sampler_outline(&request, out);
+}
+
+loris_status outline_loris(compute *c, bool genre, text *out) {
+    const preset *published = &presets[0];
+    model m = {.unet = unet_config_loris(), .sigma_data = LORIS_SIGMA_DATA};
+    weights *w = NULL;
+    m.unet.genre = genre;
+    TRY(weights_new_generated(&w, c, synthetic_weight)); /* of which drafts ask for names and shapes only */
+    loris_status status = outline_model(c, &m, w, out);
+    if (status == LORIS_OK)
+        status = encode_video_outline(c, w, &m.unet, published->video_rows, out);
+    weights_free(w);
+    return status;
+}
+
+loris_status outline_flow(compute *c, int width, int height, text *out) {
+    return flow_net_outline(c, width, height, FRAMES_AT_A_TIME, out);
 }
 
 loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan_text) {

@@ -65,7 +65,7 @@ static loris_status open_device(compute *c) {
     return LORIS_OK;
 }
 
-loris_status compute_open(compute **out, const compute_settings *settings) {
+static loris_status make_compute(compute **out, const compute_settings *settings, const device *imagined) {
     static const compute_settings defaults;
     *out = NULL;
     compute *c = calloc(1, sizeof *c);
@@ -78,12 +78,24 @@ loris_status compute_open(compute **out, const compute_settings *settings) {
         goto done;
     }
     TRY_GOTO(copy_settings(c, settings ? settings : &defaults));
-    TRY_GOTO(open_device(c));
+    if (imagined) {
+        c->dev = *imagined;
+        pace_begin(c);
+    } else
+        TRY_GOTO(open_device(c));
     *out = c;
 done:
     if (status != LORIS_OK)
         compute_close(c);
     return status;
+}
+
+loris_status compute_open(compute **out, const compute_settings *settings) {
+    return make_compute(out, settings, NULL);
+}
+
+loris_status compute_imagine(compute **out, const device *imagined, const compute_settings *settings) {
+    return make_compute(out, settings, imagined);
 }
 
 void compute_close(compute *c) {

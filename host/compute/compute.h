@@ -37,6 +37,16 @@ typedef struct compute_throttle {
     int pending_launches;
 } compute_throttle;
 
+/* A kernel that a plan launches: its section of the program (see program.h), its work-group, and the local memory that
+ * is an argument, in bytes. */
+typedef struct kernel_use {
+    const char *file, *defines, *kernel;
+    size_t local[3];
+    size_t local_bytes;
+} kernel_use;
+
+typedef void kernel_observer(void *user, const kernel_use *use);
+
 typedef struct compute {
     arena *memory;
     device dev;
@@ -50,6 +60,8 @@ typedef struct compute {
     void (*backend_release)(void *state);
     struct profile *profile; /* what ran when, or NULL: compute/profile.h */
     atomic_int native_failed; /* ... set when a native kernel failed, which OpenCL cannot report */
+    kernel_observer *observer; /* told of each launch that a plan is lowered to, also in drafts; or NULL */
+    void *observer_user;
 } compute;
 
 /* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder, or
@@ -57,6 +69,10 @@ typedef struct compute {
  * device_choose(); or the device is not available, has no compiler, or its driver fails. */
 loris_status compute_open(compute **out, const compute_settings *settings);
 void compute_close(compute *c); /* NULL is allowed */
+
+/* A device that is not there, to draft plans for (plan_draft): `imagined` is copied, its texts must outlive it. There is no
+ * context and no queue. */
+loris_status compute_imagine(compute **out, const device *imagined, const compute_settings *settings);
 
 /* Turns an OpenCL error into a status with call, node, device and a hint (out of memory, lost device, ...). CL_SUCCESS
  * gives LORIS_OK, CL_OUT_OF_HOST_MEMORY LORIS_ERROR_MEMORY, anything else LORIS_ERROR_DEVICE. `node` names the

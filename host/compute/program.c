@@ -37,6 +37,7 @@ struct section {
     section *next;
     int number;
     const source *file;
+    const char *name; /* of the file, without ".cl" */
     const char *defines;
     const section *lender; /* the same section in a program that was built before, whose kernels serve; or NULL */
     program *owner;
@@ -152,8 +153,9 @@ loris_status program_section(program *p, const char *file, const char *defines, 
     if (!s)
         return fail_memory("kernel sources");
     TRY(find_source(p, name, &s->file));
+    s->name = arena_strdup(p->memory, file);
     s->defines = arena_strdup(p->memory, defines);
-    if (!s->defines)
+    if (arena_failed(p->memory))
         return fail_memory("kernel sources");
     s->number = p->sections++;
     s->owner = p;
@@ -165,6 +167,19 @@ loris_status program_section(program *p, const char *file, const char *defines, 
     p->last = s;
     *number = s->number;
     return LORIS_OK;
+}
+
+static const section *section_numbered(const program *p, int number) {
+    const section *s = p->first;
+    while (s && s->number != number)
+        s = s->next;
+    return s;
+}
+
+void program_section_facts(const program *p, int number, const char **file, const char **defines) {
+    const section *s = section_numbered(p, number);
+    *file = s ? s->name : "";
+    *defines = s ? s->defines : "";
 }
 
 /* ---- one text of all sections ------------------------------------------------------------------------------------ */
@@ -226,6 +241,14 @@ static loris_status assemble(program *p, text *t) {
         log_message(LORIS_LOG_DEBUG, "section %d: %s %s", s->number, s->file->name, s->defines);
     }
     return text_failed(t) ? fail_memory("kernel sources") : LORIS_OK;
+}
+
+loris_status program_text(program *p, text *out) {
+    return assemble(p, out);
+}
+
+const char *program_options(void) {
+    return build_options;
 }
 
 /* ---- the cache's key --------------------------------------------------------------------------------------------- */
@@ -396,9 +419,7 @@ loris_status program_build(program *p) {
 
 loris_status program_kernel(program *p, int number, const char *name, cl_kernel *out) {
     *out = NULL;
-    const section *s = p->first;
-    while (s && s->number != number)
-        s = s->next;
+    const section *s = section_numbered(p, number);
     if (!s || !p->ready)
         return fail(LORIS_ERROR_INTERNAL, NULL, "kernel %s: no such section, or the program is not built", name);
     const section *compiled = s->lender ? s->lender : s;

@@ -13,6 +13,7 @@
 #define LORIS_COMPUTE_PROGRAM_H
 
 #include "compute/compute.h"
+#include "core/text.h"
 
 typedef struct program program;
 
@@ -25,6 +26,13 @@ void programs_release(compute *c); /* NULL is allowed; before compute_close() */
 /* Adds kernels/<file>.cl specialised by `defines`, for instance "ACTIVATION=1 TILE=16" (blank-separated NAME=VALUE),
  * unless the same section is there already. *section receives its number. LORIS_ERROR_INTERNAL: no such file. */
 loris_status program_section(program *p, const char *file, const char *defines, int *section);
+
+/* What section `number` was added as. */
+void program_section_facts(const program *p, int number, const char **file, const char **defines);
+
+/* The text that program_build() compiles, and the options it is compiled with. */
+loris_status program_text(program *p, text *out);
+const char *program_options(void);
 
 /* Compiles (or loads from the cache). Compile errors give the log's first error line in the message and the whole log
  * at LORIS_LOG_DEBUG. */

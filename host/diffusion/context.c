@@ -10,20 +10,33 @@
 /* Streams of noise under a seed: those of the samplers count up from 0 (diffusion/sample.c). */
 static const uint64_t STATE_STREAM = (uint64_t)1 << 32;
 
-loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips,
-                          int rows, const float *h0, const float *c0, float *tokens) {
+static net *record_encoder(compute *c, const weights *encoders, const unet_config *u, int clips, int rows) {
     net *n = net_new(c, encoders, "visual encoder", 1);
     if (!n)
-        return fail_memory("a network");
-    const shape in = shape_1d(clips, rows, u->video_features),
-                states = shape_1d(clips, ENCODER_STATES, u->video_features / 2);
-    tensor x = net_input(n, "video", PHASE_CLIP, in, STORE_F32);
+        return NULL;
+    const shape states = shape_1d(clips, ENCODER_STATES, u->video_features / 2);
+    tensor x = net_input(n, "video", PHASE_CLIP, shape_1d(clips, rows, u->video_features), STORE_F32);
     tensor h = net_input(n, "h0", PHASE_CLIP, states, STORE_F32),
            cell = net_input(n, "c0", PHASE_CLIP, states, STORE_F32);
     net_output(n, "tokens", video_encoder(n, x, h, cell, u->embedding_features));
+    return n;
+}
+
+loris_status encode_video_outline(compute *c, const weights *encoders, const unet_config *u, int rows, text *out) {
+    plan *p = NULL;
+    TRY(plan_draft(&p, record_encoder(c, encoders, u, 1, rows)));
+    plan_describe(p, out);
+    plan_free(p);
+    return text_failed(out) ? fail_memory("a plan's description") : LORIS_OK;
+}
+
+loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips,
+                          int rows, const float *h0, const float *c0, float *tokens) {
+    const shape in = shape_1d(clips, rows, u->video_features),
+                states = shape_1d(clips, ENCODER_STATES, u->video_features / 2);
     plan *p = NULL;
     loris_status status;
-    TRY_GOTO(plan_build(&p, n));
+    TRY_GOTO(plan_build(&p, record_encoder(c, encoders, u, clips, rows)));
     TRY_GOTO(plan_write(p, "video", video, shape_elements(in) * sizeof(float)));
     TRY_GOTO(plan_write(p, "h0", h0, shape_elements(states) * sizeof(float)));
     TRY_GOTO(plan_write(p, "c0", c0, shape_elements(states) * sizeof(float)));

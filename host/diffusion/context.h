@@ -2,12 +2,16 @@
 #ifndef LORIS_DIFFUSION_CONTEXT_H
 #define LORIS_DIFFUSION_CONTEXT_H
 
+#include "core/text.h"
 #include "nets/unet.h"
 
 /* video [clips][rows][video_features] -> tokens [clips][rows][embedding_features]. `encoders`: the model's weights
  * outside the U-Net. h0, c0 [clips][ENCODER_STATES][video_features / 2]: initial states of the recurrent network. */
 loris_status encode_video(compute *c, const weights *encoders, const unet_config *u, const float *video, int clips,
                           int rows, const float *h0, const float *c0, float *tokens);
+
+/* What that would compute for one clip, without computing it: a line a node. */
+loris_status encode_video_outline(compute *c, const weights *encoders, const unet_config *u, int rows, text *out);
 
 /* Initial states as LORIS takes them, at inference, too: normal noise, here drawn from the seed alone.
  * [ENCODER_STATES][units] */

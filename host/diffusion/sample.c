@@ -215,11 +215,15 @@ static void record_context(net *n, const sampler *r, unet_inputs *in, bool guide
         in->context[1] = unet_null_context(n, u, r->token_count, r->peak_count);
 }
 
+static const char *denoiser_name(bool guided) {
+    return guided ? "guided network" : "network";
+}
+
 /* Rows start.. of y -> network -> denoised -> blended into d. */
 static net *record_denoiser(const sampler *r, denoiser *e, bool guided) {
     const unet_config *u = r->unet;
     int total = r->windows.total, length = r->windows.length, batch = guided ? 2 * r->clips : r->clips;
-    net *n = net_new(r->compute, r->request.weights, guided ? "guided network" : "network", e->evaluations);
+    net *n = net_new(r->compute, r->request.weights, denoiser_name(guided), e->evaluations);
     if (!n)
         return NULL;
     e->start = net_parameter(n, "start");
@@ -282,18 +286,17 @@ static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
     return status;
 }
 
-static void describe_plan(const plan *p, bool guided, text *out) {
-    text_printf(out, "%s: %.1f MB on the device for activations, %d nodes and %.2f GFLOP an evaluation\n",
-                guided ? "guided network" : "network", (double)plan_memory(p) * 1e-6, plan_nodes(p, PHASE_STEP),
-                plan_flop(p, PHASE_STEP) * 1e-9);
+static void describe_plan(const plan *p, const char *name, text *out) {
+    text_printf(out, "%s: %.1f MB on the device for activations, %d nodes and %.2f GFLOP an evaluation\n", name,
+                (double)plan_memory(p) * 1e-6, plan_nodes(p, PHASE_STEP), plan_flop(p, PHASE_STEP) * 1e-9);
     plan_describe(p, out);
 }
 
 /* The totals, and each node for those who want to know all, a message a line. */
-static void log_plan(const plan *p, bool guided) {
+static void log_plan(const plan *p, const char *name) {
     text lines = {0};
     loris_level level = LORIS_LOG_INFO;
-    describe_plan(p, guided, &lines);
+    describe_plan(p, name, &lines);
     for (char *rest = lines.data, *line; !text_failed(&lines) && (line = strsep(&rest, "\n")) != NULL;) {
         if (*line)
             log_message(level, "%s", line);
@@ -309,7 +312,7 @@ static loris_status build_denoiser(sampler *r, denoiser *e, bool guided) {
     r->report.memory += plan_memory(e->plan);
     r->report.flop += plan_flop(e->plan, PHASE_STEP) * e->evaluations * r->windows.count;
     r->report.launches_per_evaluation = plan_launches(e->plan, PHASE_STEP);
-    log_plan(e->plan, guided);
+    log_plan(e->plan, denoiser_name(guided));
     return fill_denoiser(r, e, guided);
 }
 
@@ -566,6 +569,14 @@ loris_status sampler_new(sampler **out, const sampling_request *request) {
     return LORIS_OK;
 }
 
+static loris_status draft(net *n, const char *name, text *out) {
+    plan *p = NULL;
+    TRY(plan_draft(&p, n));
+    describe_plan(p, name, out);
+    plan_free(p);
+    return LORIS_OK;
+}
+
 loris_status sampler_outline(const sampling_request *request, text *out) {
     sampler *r = blank_sampler(request);
     if (!r)
@@ -573,14 +584,11 @@ loris_status sampler_outline(const sampling_request *request, text *out) {
     loris_status status = outline(r);
     for (int guided = 0; status == LORIS_OK && guided < 2; guided++) {
         denoiser *e = guided ? &r->guided : &r->plain;
-        plan *p = NULL;
-        if (!e->evaluations)
-            continue;
-        status = plan_draft(&p, record_denoiser(r, e, guided + 1));
-        if (status == LORIS_OK)
-            describe_plan(p, guided, out);
-        plan_free(p);
+        if (e->evaluations)
+            status = draft(record_denoiser(r, e, guided), denoiser_name(guided), out);
     }
+    if (status == LORIS_OK)
+        status = draft(record_update(r), "sampler", out);
     sampler_free(r);
     return status == LORIS_OK && text_failed(out) ? fail_memory("a plan's description") : status;
 }

@@ -94,6 +94,15 @@ done:
     return status;
 }
 
+loris_status flow_net_outline(compute *c, int width, int height, int rows, text *out) {
+    flow_net f = {.c = c, .width = width, .height = height, .rows = rows};
+    plan *p = NULL;
+    TRY(plan_draft(&p, record(&f)));
+    plan_describe(p, out);
+    plan_free(p);
+    return text_failed(out) ? fail_memory("a plan's description") : LORIS_OK;
+}
+
 void flow_net_free(flow_net *f) {
     if (!f)
         return;

@@ -3,6 +3,7 @@
 #define LORIS_NETS_FLOW_H
 
 #include "compute/compute.h"
+#include "core/text.h"
 #include "ops/flow.h"
 
 typedef struct flow_net flow_net;
@@ -10,6 +11,9 @@ typedef struct flow_net flow_net;
 /* For frames of width x height luma bytes, handed over up to `rows` at a time. `c` outlives the net. */
 loris_status flow_net_new(flow_net **out, compute *c, int width, int height, int rows);
 void flow_net_free(flow_net *f); /* NULL is allowed */
+
+/* What such a net would compute, without making it: a line a node. */
+loris_status flow_net_outline(compute *c, int width, int height, int rows, text *out);
 
 /* Uploads `count` (1..rows) consecutive frames of the stream and enqueues their analysis, without waiting for it. */
 loris_status flow_net_push(flow_net *f, const uint8_t *frames, int count);

@@ -1,7 +1,7 @@
 /* Optical flow: see flow.h and kernels/flow_*.cl. */
 #include "ops/flow.h"
 
-#include "plan/lower.h"
+#include "ops/stream.h"
 
 /* Constants of the method, all in grey levels of 255 and pixels of the level at hand. */
 #define DAMPING "64.0f"      /* added to the structure tensor: gradients of one grey level hold a patch where it is */
@@ -23,7 +23,7 @@
 #define NOISE_FLOOR "0.15f"
 #define NOISE_FACTOR "3.5f"
 
-enum { CAMERA_GROUP = 64, TILE = 16, CAMERA_TERMS = 26 };
+enum { CAMERA_GROUP = 64, TILE = 16, PARTIAL_SIDE = 4, CAMERA_TERMS = 26 }; /* PARTIAL_SIDE: of a work-group */
 
 struct pyramid_parameters {
     int row, slot;
@@ -145,8 +145,9 @@ static loris_status lower_search(lowering *l, const node *n) {
     bool coarsest = node_inputs(n) == 1;
     shape coarse = coarsest ? (shape){0} : node_input_shape(n, 1);
     launch_kernel(l, "flow_search", "search",
-                  "PAD=%d PATCH=%d STRIDE=%d STEPS=%d DAMPING=%s GAIN_RIDGE=%s SMALLEST_STEP=%s", FLOW_PAD, FLOW_PATCH,
-                  FLOW_STRIDE, SEARCH_STEPS, DAMPING, GAIN_RIDGE, SMALLEST_STEP);
+                  "KEEP=%d PAD=%d PATCH=%d STRIDE=%d STEPS=%d DAMPING=%s GAIN_RIDGE=%s SMALLEST_STEP=%s",
+                  wide_items(lowering_compute(l)), FLOW_PAD, FLOW_PATCH, FLOW_STRIDE, SEARCH_STEPS, DAMPING, GAIN_RIDGE,
+                  SMALLEST_STEP);
     output_argument(l);
     input_argument(l, 0);
     input_argument(l, coarsest ? 0 : 1); /* not read when the width is 0 */
@@ -285,8 +286,8 @@ static loris_status lower_partial(lowering *l, const node *n) {
     const struct pyramid_parameters *p = node_parameters((node *)n);
     shape flow = node_input_shape(n, 1);
     launch_kernel(l, "flow_directogram", "partial",
-                  "PAD=%d TILE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
-                  FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
+                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
+                  PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
     output_argument(l);
     input_argument(l, 0);
     input_argument(l, 1);
@@ -296,8 +297,9 @@ static loris_status lower_partial(lowering *l, const node *n) {
     int_argument(l, tiles(flow.length));
     int_argument(l, tiles(flow.height));
     parameter_argument(l, p->slot);
-    launch_range(l, 2, (size_t[3]){(size_t)tiles(flow.length), (size_t)tiles(flow.height), 1}, (size_t[3]){4, 4, 1},
-                 -1);
+    local_argument(l, PARTIAL_SIDE * PARTIAL_SIDE * FLOW_SUMS * sizeof(cl_float));
+    launch_range(l, 2, (size_t[3]){(size_t)tiles(flow.length), (size_t)tiles(flow.height), 1},
+                 (size_t[3]){PARTIAL_SIDE, PARTIAL_SIDE, 1}, -1);
     return lowering_status(l);
 }
 
@@ -310,8 +312,8 @@ struct gather_parameters {
 static loris_status lower_gather(lowering *l, const node *n) {
     const struct gather_parameters *p = node_parameters((node *)n);
     launch_kernel(l, "flow_directogram", "gather",
-                  "PAD=%d TILE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
-                  FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
+                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
+                  PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
     output_argument(l);
     input_argument(l, 1);
     input_argument(l, 2);

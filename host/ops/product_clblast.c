@@ -166,7 +166,8 @@ done:
 }
 
 loris_status product_clblast_prepare(compute *c, node *n, const tap_product *parts, int count) {
-    TRY(compile_now(c, node_name(n)));
+    if (c->queue) /* else the device is imagined */
+        TRY(compile_now(c, node_name(n)));
     /* No call should take longer than the throttle likes, nor be so small that its tiles do not fill. */
     product_parameters *parameters = node_parameters(n);
     const tap_product *p = &parts[0];
@@ -174,6 +175,8 @@ loris_status product_clblast_prepare(compute *c, node *n, const tap_product *par
     const double rows = compute_launch_flop(c) / row_flop;
     parameters->slab_rows = rows > p->rows ? p->rows : rows < 256 ? 256 : (int)rows / 64 * 64;
 
+    if (!c->queue)
+        return LORIS_OK;
     workspace w = {.compute = c, .where = node_name(n)};
     const bool prefilled = needs_prefill(n, parts, count);
     for (int i = 0; i < count; i++)

@@ -249,6 +249,8 @@ cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, 
         return NULL;
     if (!e)
         keep(l, fail(LORIS_ERROR_INTERNAL, NULL, "%s: it has no weight %d", l->node->name, i));
+    else if (l->plan->draft)
+        return NULL;
     else
         keep(l, stage_take(l->plan, l->node, i, pack, layout, layout_size, count, type, &buffer));
     if (e && !buffer && l->status == LORIS_OK)
@@ -334,6 +336,18 @@ static loris_status record_node(plan *p, node *n, const launch *first) {
     return profile_add(p->compute->profile, &facts, &n->record);
 }
 
+static void tell_observer(const plan *p, const launch *a) {
+    const compute *c = p->compute;
+    kernel_use use = {.kernel = a->kernel_name, .local = {1, 1, 1}};
+    program_section_facts(p->program, a->section, &use.file, &use.defines);
+    for (int d = 0; d < a->dimensions; d++)
+        use.local[d] = a->local[d];
+    for (int i = 0; i < a->argument_count; i++)
+        if (a->arguments[i].kind == ARGUMENT_LOCAL)
+            use.local_bytes += a->arguments[i].size;
+    c->observer(c->observer_user, &use);
+}
+
 loris_status lower_nodes(plan *p) {
     bool kernels = false;
     for (int k = 0; k < p->order_count; k++) {
@@ -354,7 +368,12 @@ loris_status lower_nodes(plan *p) {
                 a->work = ((calls ? 0 : n->flop) + FLOP_PER_BYTE * n->bytes) / launches;
         kernels = kernels || launches > 0;
         TRY(record_node(p, n, *before));
+        for (launch *a = *before; a && p->compute->observer; a = a->next)
+            if (!a->call)
+                tell_observer(p, a);
     }
+    if (p->draft)
+        return LORIS_OK;
     if (kernels)
         TRY(program_build(p->program));
     return make_kernels(p);

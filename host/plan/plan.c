@@ -29,8 +29,8 @@ static loris_status build(plan *p) {
             TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
     TRY(stage_weights(p));
     TRY(place_tensors(p));
-    if (p->draft)
-        return LORIS_OK;
+    if (p->draft) /* lowered for those alone who want to know the kernels */
+        return p->compute->observer ? lower_nodes(p) : LORIS_OK;
     TRY(lower_nodes(p));
     for (int which = 0; which < PHASE_COUNT; which++)
         if (p->launches[which])
@@ -76,8 +76,8 @@ loris_status plan_draft(plan **out, net *n) {
 void plan_free(plan *p) {
     if (!p)
         return;
-    if (p->launch_count[PHASE_LOAD] + p->launch_count[PHASE_CLIP] + p->launch_count[PHASE_RUN] +
-        p->launch_count[PHASE_STEP])
+    if (!p->draft && p->launch_count[PHASE_LOAD] + p->launch_count[PHASE_CLIP] + p->launch_count[PHASE_RUN] +
+                             p->launch_count[PHASE_STEP] > 0)
         clFinish(p->compute->queue);
     for (int which = 0; which < PHASE_COUNT; which++)
         for (launch *a = p->launches[which]; a; a = a->next)
