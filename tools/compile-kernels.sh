@@ -3,7 +3,7 @@
 # AMD gfx906, gfx90a, gfx1100 with the ROCm device library, NVIDIA sm_70, sm_80, sm_90 through ptxas, and SPIR-V, which is
 # validated, of the variants for CPUs as well. Fails where a kernel does not compile, leaves a function unresolved, spills
 # registers to memory or takes more than 32 KiB of local memory. -t writes the table of registers, local memory and
-# occupancy to a file, in Markdown; else it goes to standard output. Needs no more than tools/setup.sh brings.
+# occupancy to a file, in Markdown; else it goes to standard output. Needs no more than tools/setup.sh --tests brings.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 table= dump=
@@ -29,20 +29,20 @@ give_up() {
 # ---- tools -----------------------------------------------------------------------------------------------------------
 
 for tool in clang-16 clang-15 llvm-spirv-15 spirv-val spirv-dis readelf; do
-    command -v "$tool" >/dev/null 2>&1 || give_up "$tool is missing: run tools/setup.sh"
+    command -v "$tool" >/dev/null 2>&1 || give_up "$tool is missing: run tools/setup.sh --tests"
 done
 ptxas=
 for candidate in "$top/build/ptxas/nvidia/cuda_nvcc/bin/ptxas" "$(command -v ptxas || true)" /usr/local/cuda/bin/ptxas; do
     if [ -z "$ptxas" ] && [ -x "$candidate" ]; then ptxas=$candidate; fi
 done
-[ -n "$ptxas" ] || give_up "ptxas is missing: run tools/setup.sh"
+[ -n "$ptxas" ] || give_up "ptxas is missing: run tools/setup.sh --tests"
 libclc=/usr/lib/clc/nvptx64--nvidiacl.bc
-[ -f "$libclc" ] || give_up "$libclc is missing: run tools/setup.sh"
+[ -f "$libclc" ] || give_up "$libclc is missing: run tools/setup.sh --tests"
 rocm=
 for folder in /usr/lib/*/amdgcn/bitcode /usr/lib/amdgcn/bitcode /opt/rocm/amdgcn/bitcode; do
     if [ -z "$rocm" ] && [ -f "$folder/ocml.bc" ]; then rocm=$folder; fi
 done
-[ -n "$rocm" ] || give_up "the ROCm device library is missing: run tools/setup.sh"
+[ -n "$rocm" ] || give_up "the ROCm device library is missing: run tools/setup.sh --tests"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,9 +1,17 @@
 #!/bin/sh
-# Installs what loris-cl is built from and tested with, where it is missing: a compiler, CMake, Ninja, the libraries of
-# third_party/README.md, and compilers for GPUs that are not there (tools/compile-kernels.sh). Debian and Ubuntu by apt-get,
-# NVIDIA's assembler, which Debian lacks, from PyPI into build/ptxas; elsewhere it lists what to install. Running it again changes
-# nothing.
+# Installs what loris-cl is built from, where it is missing: a compiler, CMake, Ninja, and the libraries of third_party/README.md;
+# with --tests also what its tests need: compilers for GPUs that are not there (tools/compile-kernels.sh). Debian and Ubuntu by
+# apt-get, NVIDIA's assembler, which Debian lacks, from PyPI into build/ptxas; elsewhere it lists what to install. Running it again
+# changes nothing.
 set -eu
+case ${1-} in
+'') tests=no ;;
+--tests) tests=yes ;;
+*)
+    echo "setup: usage: setup.sh [--tests]" >&2
+    exit 2
+    ;;
+esac
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 # One line a need: how to tell that it is there | Debian package
@@ -25,6 +33,8 @@ pkg-config:libswscale|libswscale-dev
 pkg-config:libswresample|libswresample-dev
 pkg-config:libebur128|libebur128-dev
 pkg-config:cmocka|libcmocka-dev
+'
+test_needs='
 command:clang-16|clang-16
 file:/usr/lib/clc/nvptx64--nvidiacl.bc|libclc-15
 file:/usr/lib/*/amdgcn/bitcode/ocml.bc|rocm-device-libs
@@ -33,6 +43,7 @@ command:llvm-spirv-15|llvm-spirv-15
 command:spirv-val|spirv-tools
 pip:|python3-pip
 '
+[ "$tests" = no ] || needs="$needs$test_needs"
 
 # Is this need met?
 there() {
@@ -53,7 +64,9 @@ done
 
 # The last release whose ptxas knows sm_70 as well as sm_90.
 install_ptxas() {
-    [ ! -x "$top/build/ptxas/nvidia/cuda_nvcc/bin/ptxas" ] || return 0
+    if [ "$tests" = no ] || [ -x "$top/build/ptxas/nvidia/cuda_nvcc/bin/ptxas" ]; then
+        return 0
+    fi
     echo "setup: installing ptxas"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$top/build/ptxas" \
         nvidia-cuda-nvcc-cu12==12.9.86
