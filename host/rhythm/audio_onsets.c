@@ -104,51 +104,58 @@ static void analyse(mel_analysis *a, const float *samples, size_t count, size_t 
     }
 }
 
-/* Mel spectrogram [frames][bands] in dB, at most 80 dB below its maximum. */
-static loris_status mel_spectrogram(const float *samples, size_t count, size_t frames, float **out) {
+loris_status audio_mel(const float *samples, size_t count, float **out, size_t *frames) {
     static const float RANGE = 80;
+    const size_t n = 1 + count / ONSET_HOP;
     mel_analysis a;
     TRY(analysis_begin(&a));
-    float *mel =
-        frames > SIZE_MAX / sizeof *mel / ONSET_MEL_BANDS ? NULL : malloc(frames * ONSET_MEL_BANDS * sizeof *mel);
+    float *mel = n > SIZE_MAX / sizeof *mel / ONSET_MEL_BANDS ? NULL : malloc(n * ONSET_MEL_BANDS * sizeof *mel);
     if (!mel) {
         analysis_free(&a);
         return fail_memory("a mel spectrogram");
     }
     float loudest = -HUGE_VALF;
-    for (size_t i = 0; i < frames; i++)
+    for (size_t i = 0; i < n; i++)
         analyse(&a, samples, count, i * ONSET_HOP, mel + i * ONSET_MEL_BANDS);
-    for (size_t i = 0; i < frames * ONSET_MEL_BANDS; i++)
+    for (size_t i = 0; i < n * ONSET_MEL_BANDS; i++)
         loudest = fmaxf(loudest, mel[i]);
-    for (size_t i = 0; i < frames * ONSET_MEL_BANDS; i++)
+    for (size_t i = 0; i < n * ONSET_MEL_BANDS; i++)
         mel[i] = fmaxf(mel[i], loudest - RANGE);
     analysis_free(&a);
     *out = mel;
+    *frames = n;
     return LORIS_OK;
 }
 
-loris_status audio_onset_strength(const float *samples, size_t count, float **out, size_t *frames) {
+loris_status audio_onset_strengths(const float *samples, size_t count, const int *edges, int ranges, float **out,
+                                   size_t *frames) {
     enum { SHIFT = ONSET_WINDOW / (2 * ONSET_HOP) }; /* a frame sees what comes half a window after its centre */
     size_t n = 1 + count / ONSET_HOP;
-    float *mel, *strength = calloc(n, sizeof *strength);
+    float *mel, *strength = calloc((size_t)ranges * n, sizeof *strength);
     if (!strength)
         return fail_memory("an onset strength");
-    loris_status status = mel_spectrogram(samples, count, n, &mel);
+    loris_status status = audio_mel(samples, count, &mel, &n);
     if (status != LORIS_OK) {
         free(strength);
         return status;
     }
-    for (size_t i = 1; i + SHIFT < n; i++) {
-        const float *before = mel + (i - 1) * ONSET_MEL_BANDS, *now = before + ONSET_MEL_BANDS;
-        double rise = 0;
-        for (int m = 0; m < ONSET_MEL_BANDS; m++)
-            rise += (double)fmaxf(0, now[m] - before[m]);
-        strength[i + SHIFT] = (float)(rise / ONSET_MEL_BANDS);
-    }
+    for (int range = 0; range < ranges; range++)
+        for (size_t i = 1; i + SHIFT < n; i++) {
+            const float *before = mel + (i - 1) * ONSET_MEL_BANDS, *now = before + ONSET_MEL_BANDS;
+            double rise = 0;
+            for (int m = edges[range]; m < edges[range + 1]; m++)
+                rise += (double)fmaxf(0, now[m] - before[m]);
+            strength[(size_t)range * n + i + SHIFT] = (float)(rise / (edges[range + 1] - edges[range]));
+        }
     free(mel);
     *out = strength;
     *frames = n;
     return LORIS_OK;
+}
+
+loris_status audio_onset_strength(const float *samples, size_t count, float **out, size_t *frames) {
+    static const int all[] = {0, ONSET_MEL_BANDS};
+    return audio_onset_strengths(samples, count, all, 1, out, frames);
 }
 
 onset_picking onset_picking_defaults(void) {

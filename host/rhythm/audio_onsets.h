@@ -17,6 +17,15 @@ enum { ONSET_RATE = 22050, ONSET_WINDOW = 2048, ONSET_HOP = 512, ONSET_MEL_BANDS
  * value per ONSET_SPACING from the first sample on: 1 + count / ONSET_HOP of them. free() *out. */
 loris_status audio_onset_strength(const float *samples, size_t count, float **out, size_t *frames);
 
+/* The same over ranges of mel bands: range r holds bands edges[r] .. edges[r + 1] - 1 (librosa's onset_strength_multi).
+ * *out [ranges][frames]. */
+loris_status audio_onset_strengths(const float *samples, size_t count, const int *edges, int ranges, float **out,
+                                   size_t *frames);
+
+/* Mel spectrogram [frames][ONSET_MEL_BANDS] in dB, at most 80 dB below its maximum; frame i is centred on sample
+ * i * ONSET_HOP. free() *out. */
+loris_status audio_mel(const float *samples, size_t count, float **out, size_t *frames);
+
 /* What counts as a peak of the onset strength scaled to 0..1. Counts of frames; a peak is the largest from max_before
  * frames before it to max_after frames after it, and above the mean from mean_before to mean_after by `above`; none
  * comes within `wait` frames after another. */

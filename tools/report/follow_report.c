@@ -1,8 +1,8 @@
-/* follow-report MODEL SEEDS VIDEO...: makes soundtracks and measures how they follow and whether they are music, as a
- * table in Markdown. Beside each video may lie a .json with its true events ("events_s"); otherwise the score's accents
- * are what is listened for. Beneath: what silence, a click track at the events, and the soundtracks of other videos
- * get. */
-#include <math.h>
+/* follow-report: makes soundtracks and measures how they follow and whether they are music (docs/follow). */
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +10,34 @@
 
 #include "core/file.h"
 #include "core/json.h"
-#include "loris/loris.h"
-#include "measure.h"
-#include "music/compose.h"
-#include "rhythm/audio_onsets.h"
-#include "rhythm/beat_scores.h"
+#include "report.h"
 
-enum { SEEDS_MAX = 16, VIDEOS_MAX = 64, SHUFFLES = 200 };
+static const char usage[] =
+    "usage: follow-report [-n SEEDS] [--json] [--pictures FOLDER] [--only seeing|sound|long]\n"
+    "                     --model MODEL --work FOLDER (VIDEO... | --samples FOLDER)\n"
+    "Makes soundtracks of the videos and prints how they follow and whether they are music. Beside a video may lie a\n"
+    ".json with its true events (\"events_s\"). Sounds and rhythms go into the folder named by --work. Exit status 7: "
+    "a\n"
+    "bar is missed.\n";
 
-typedef struct clip {
-    const char *path;
-    char name[64], rhythm[64];
-    double *events; /* true ones; NULL = unknown */
-    size_t event_count;
-} clip;
+typedef struct options {
+    char *model, *pictures, *work; /* absolute; free() */
+    const char *only, *samples;
+    int seeds;
+    bool json;
+} options;
 
-typedef struct figures {
-    double lufs, peak, recall, late, f, f_shifted, rank, harmonic, density, quiet, chroma, bpm, heard;
-} figures;
+void tell(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
 
-/* ---- events ------------------------------------------------------------------------------------------------------ */
+/* ---- clips ------------------------------------------------------------------------------------------------------- */
 
-static loris_status read_events(clip *c) {
+static loris_status read_truth(clip *c) {
     char path[4096], *data;
     size_t size, stem = strlen(c->path);
     while (stem > 0 && c->path[stem - 1] != '.')
@@ -48,212 +54,157 @@ static loris_status read_events(clip *c) {
     }
     if (status == LORIS_OK)
         status = json_need_array(root, "events_s", &events, path);
+    if (status == LORIS_OK && !(c->truth = calloc(events->count + 1, sizeof *c->truth)))
+        status = fail_memory("events");
     if (status == LORIS_OK) {
-        c->events = calloc(events->count + 1, sizeof *c->events);
-        c->event_count = c->events ? events->count : 0;
-        for (size_t i = 0; i < c->event_count; i++)
-            c->events[i] = events->item[i].number;
+        c->truth_count = events->count;
+        for (size_t i = 0; i < events->count; i++)
+            c->truth[i] = events->item[i].number;
     }
     arena_free(a);
     return status;
 }
 
-/* Events moved by half of the gap that follows. */
-static void shift_events(const double *events, size_t count, double *out) {
-    for (size_t i = 0; i < count; i++) {
-        double gap = i + 1 < count ? events[i + 1] - events[i] : i > 0 ? events[i] - events[i - 1] : 1;
-        out[i] = events[i] + gap / 2;
+static loris_status open_clip(const report *r, clip *c) {
+    char json_path[96], svg[4096];
+    snprintf(json_path, sizeof json_path, "%s.rhythm.json", c->name);
+    if (r->pictures)
+        snprintf(svg, sizeof svg, "%s/%s-rhythm.svg", r->pictures, c->name);
+    TRY(read_truth(c));
+    TRY(watch_clip(r->engine, c->path, json_path, r->pictures ? svg : NULL, &c->seen));
+    return accents_seen(&c->seen, &c->accents);
+}
+
+static void close_clips(report *r) {
+    for (size_t i = 0; i < r->clip_count; i++) {
+        free(r->clips[i].path);
+        free(r->clips[i].truth);
+        free(r->clips[i].accents.times);
+        rhythm_free(&r->clips[i].seen);
     }
+    for (size_t i = 0; i < r->drawn_count; i++)
+        free(r->drawn[i].times);
+    free(r->drawn);
+    results_free(&r->results);
 }
 
-/* ---- one sound --------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-static loris_status measure_events(const sound *s, const double *events, size_t count, figures *f) {
-    static const double NEAR = 0.05, WIDE = 0.07;
-    double *onsets, *scratch = malloc((2 * count + 1) * sizeof *scratch);
-    float *strength;
-    size_t frames, found;
-    if (!scratch)
-        return fail_memory("events");
-    loris_status status = audio_onset_strength(s->samples, s->count, &strength, &frames);
-    if (status != LORIS_OK) {
-        free(scratch);
-        return status;
+static bool wants(const options *o, const char *which) {
+    return !o->only || !strcmp(o->only, which);
+}
+
+static loris_status make_report(report *r, const options *o) {
+    TRY(loris_engine_open(&r->engine, NULL));
+    for (size_t i = 0; wants(o, "sound") && i < r->clip_count; i++)
+        TRY(open_clip(r, &r->clips[i]));
+    if (wants(o, "seeing") || wants(o, "sound")) /* drawn clips are other videos to the soundtracks */
+        TRY(report_seeing(r));
+    if (wants(o, "sound"))
+        TRY(report_sound(r));
+    return wants(o, "long") ? report_long(r) : LORIS_OK;
+}
+
+static loris_status print_report(const report *r, bool as_json) {
+    text out = {0};
+    if (as_json)
+        results_json(&out, &r->results);
+    else
+        results_markdown(&out, &r->results);
+    bool printed = !text_failed(&out) && fputs(out.data, stdout) >= 0 && fflush(stdout) == 0;
+    text_free(&out);
+    return printed ? LORIS_OK : fail(LORIS_ERROR_OUTPUT, NULL, "the report cannot be printed");
+}
+
+/* A path that stays right in another current folder. */
+static char *absolute(const char *path) {
+    char *real = realpath(path, NULL);
+    if (!real)
+        fprintf(stderr, "follow-report: %s: %s\n", path, strerror(errno));
+    return real;
+}
+
+/* False when they are wrong. */
+static bool read_options(options *o, int argc, char **argv) {
+    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
+                                                 {"pictures", required_argument, NULL, 'p'},
+                                                 {"model", required_argument, NULL, 'm'},
+                                                 {"only", required_argument, NULL, 'o'},
+                                                 {"work", required_argument, NULL, 'w'},
+                                                 {"samples", required_argument, NULL, 's'},
+                                                 {0}};
+    for (int c; (c = getopt_long(argc, argv, "n:", long_options, NULL)) != -1;) {
+        if (c == 'n')
+            o->seeds = atoi(optarg);
+        else if (c == 'j')
+            o->json = true;
+        else if (c == 'o')
+            o->only = optarg;
+        else if (c == 's')
+            o->samples = optarg;
+        else if (c == 'p' && folder_make(optarg, 0777) == LORIS_OK)
+            o->pictures = absolute(optarg);
+        else if (c == 'm')
+            o->model = absolute(optarg);
+        else if (c == 'w')
+            o->work = absolute(optarg);
+        else
+            return false;
     }
-    status = onset_peaks(strength, frames, onset_picking_defaults(), &onsets, &found);
-    if (status == LORIS_OK) {
-        double *shifted = scratch + count;
-        event_match m = match_events(events, count, onsets, found, NEAR, scratch);
-        f->recall = m.recall;
-        f->late = 1000 * m.median_late;
-        f->f = match_events(events, count, onsets, found, WIDE, scratch).f;
-        shift_events(events, count, shifted);
-        f->f_shifted = match_events(shifted, count, onsets, found, WIDE, scratch).f;
-        f->rank = contrast_rank(strength, frames, events, count, SHUFFLES);
-        f->density = s->seconds > 0 ? (double)found / s->seconds : 0;
-        f->heard = tempo_heard(strength, frames);
-        free(onsets);
+    bool known = !o->only || !strcmp(o->only, "seeing") || !strcmp(o->only, "sound") || !strcmp(o->only, "long");
+    return known && o->model && o->work && o->seeds >= 1 && o->seeds <= SEEDS_MAX;
+}
+
+/* The videos that are named, or else those of the samples' folder. */
+static bool list_clips(report *r, const options *o, char **named, int count) {
+    char pattern[4096];
+    glob_t found = {0};
+    if (!count && o->samples) {
+        snprintf(pattern, sizeof pattern, "%s/*.mp4", o->samples);
+        glob(pattern, 0, NULL, &found);
+        named = found.gl_pathv;
+        count = (int)found.gl_pathc;
     }
-    free(strength);
-    free(scratch);
-    return status;
-}
-
-static void print_row(const char *name, const char *kind, const figures *f) {
-    printf("| %s | %s | %.1f | %.1f | %.2f | %.0f | %.2f | %.2f | %.2f | %.2f | %.1f | %.0f | %.2f | %.1f | %.1f |\n",
-           name, kind, f->lufs, f->peak, f->recall, f->late, f->f, f->f_shifted, f->rank, f->harmonic, f->density,
-           f->quiet, f->chroma, f->bpm, f->heard);
-    fflush(stdout);
-}
-
-static loris_status measure(const char *wav, const score *written, const double *events, size_t count, figures *f) {
-    sound s;
-    TRY(sound_read(&s, wav));
-    loris_status status = measure_events(&s, events, count, f);
-    if (status == LORIS_OK)
-        status = harmonic_share(&s, &f->harmonic);
-    if (status == LORIS_OK)
-        status = chroma_agreement(&s, written, &f->chroma);
-    f->quiet = quietest(&s);
-    f->bpm = written->bpm;
-    free(s.samples);
-    return status;
-}
-
-/* ---- videos ------------------------------------------------------------------------------------------------------ */
-
-static double *accents_of(const score *s, size_t *count) {
-    double *out = calloc(s->accent_count + 1, sizeof *out);
-    for (size_t i = 0; out && i < s->accent_count; i++)
-        out[i] = s->accents[i].time;
-    *count = out ? s->accent_count : 0;
-    return out;
-}
-
-static loris_status compose_again(const clip *c, uint64_t seed, score *out) {
-    rhythm r;
-    compose_settings settings = compose_defaults();
-    settings.seed = seed;
-    TRY(rhythm_read(&r, c->rhythm));
-    loris_status status = compose(out, &r, &settings);
-    rhythm_free(&r);
-    return status;
-}
-
-static loris_status report_seed(loris_engine *engine, const char *model, clip *c, uint64_t seed, score *written) {
-    char wav[96];
-    loris_settings settings;
-    loris_report report;
-    figures f = {0};
-    loris_settings_defaults(&settings);
-    settings.model = model;
-    settings.seed = seed;
-    settings.rhythm_in = access(c->rhythm, R_OK) == 0 ? c->rhythm : NULL;
-    settings.rhythm_out = settings.rhythm_in ? NULL : c->rhythm;
-    snprintf(wav, sizeof wav, "%s-%llu.wav", c->name, (unsigned long long)seed);
-    TRY(loris_soundtrack(engine, &settings, c->path, wav, &report));
-    TRY(compose_again(c, seed, written));
-    if (!c->events)
-        c->events = accents_of(written, &c->event_count);
-    TRY(measure(wav, written, c->events, c->event_count, &f));
-    f.lufs = report.lufs;
-    f.peak = report.true_peak_db;
-    char name[128];
-    snprintf(name, sizeof name, "%s %llu", c->name, (unsigned long long)seed);
-    print_row(name, style_name(written->style), &f);
-    return LORIS_OK;
-}
-
-static loris_status report_video(loris_engine *engine, const char *model, int seeds, clip *c) {
-    score written[SEEDS_MAX] = {0};
-    loris_status status = read_events(c);
-    for (int seed = 0; status == LORIS_OK && seed < seeds; seed++)
-        status = report_seed(engine, model, c, (uint64_t)seed, &written[seed]);
-    double shared = 0;
-    for (int i = 0; status == LORIS_OK && i < seeds; i++)
-        for (int k = 0; k < seeds; k++)
-            shared = i == k ? shared : fmax(shared, melody_shared(&written[i], &written[k]));
-    if (status == LORIS_OK)
-        printf("| %s | | largest share of a melody between two seeds %.2f |\n", c->name, shared);
-    for (int seed = 0; seed < seeds; seed++)
-        score_free(&written[seed]);
-    return status;
-}
-
-/* A click of one millisecond at each event, and silence. */
-static loris_status report_clicks(const clip *c, bool clicks) {
-    const double last = c->event_count ? c->events[c->event_count - 1] : 0;
-    sound s = {.seconds = last + 2};
-    s.count = (size_t)(s.seconds * ONSET_RATE);
-    s.samples = calloc(s.count, sizeof *s.samples);
-    if (!s.samples)
-        return fail_memory("clicks");
-    for (size_t i = 0; clicks && i < c->event_count; i++)
-        for (size_t k = 0; k < ONSET_RATE / 1000; k++)
-            s.samples[(size_t)(c->events[i] * ONSET_RATE) + k] = 0.5f;
-    figures f = {.lufs = NAN, .peak = NAN, .harmonic = NAN, .chroma = NAN};
-    loris_status status = measure_events(&s, c->events, c->event_count, &f);
-    f.quiet = quietest(&s);
-    if (status == LORIS_OK)
-        print_row(c->name, clicks ? "click track" : "silence", &f);
-    free(s.samples);
-    return status;
-}
-
-/* This video's events against another's soundtrack. */
-static loris_status report_other(const clip *c, const clip *other) {
-    char wav[96], kind[96];
-    sound s;
-    figures f = {.lufs = NAN, .peak = NAN, .harmonic = NAN, .chroma = NAN};
-    snprintf(wav, sizeof wav, "%s-0.wav", other->name);
-    snprintf(kind, sizeof kind, "sound of %s", other->name);
-    TRY(sound_read(&s, wav));
-    loris_status status = measure_events(&s, c->events, c->event_count, &f);
-    f.quiet = quietest(&s);
-    if (status == LORIS_OK)
-        print_row(c->name, kind, &f);
-    free(s.samples);
-    return status;
-}
-
-static loris_status report(loris_engine *engine, const char *model, int seeds, clip *clips, int count) {
-    printf("| clip, seed | style | LUFS | peak dBTP | recall 50 ms | late ms | F 70 ms | F shifted | rank of 200 | "
-           "harmonic "
-           "| onsets/s | quietest 2 s dB | chroma | BPM | heard |\n| --- | --- |%s\n",
-           " --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for (int i = 0; i < count; i++)
-        TRY(report_video(engine, model, seeds, &clips[i]));
-    for (int i = 0; i < count; i++) {
-        TRY(report_clicks(&clips[i], false));
-        TRY(report_clicks(&clips[i], true));
-        if (count > 1)
-            TRY(report_other(&clips[i], &clips[(i + 1) % count]));
+    bool listed = count > 0 && count <= VIDEOS_MAX;
+    for (int i = 0; listed && i < count; i++) {
+        clip *c = &r->clips[r->clip_count];
+        const char *slash = strrchr(named[i], '/'), *name = slash ? slash + 1 : named[i];
+        snprintf(c->name, sizeof c->name, "%.*s", (int)strcspn(name, "."), name);
+        c->path = absolute(named[i]);
+        listed = c->path != NULL;
+        r->clip_count += listed;
     }
-    return LORIS_OK;
+    globfree(&found);
+    return listed;
+}
+
+static loris_status run(const options *o, report *r) {
+    if (chdir(o->work))
+        return fail(LORIS_ERROR_OUTPUT, NULL, "%s: %s", o->work, strerror(errno));
+    TRY(make_report(r, o));
+    TRY(print_report(r, o->json));
+    return results_meet(&r->results) ? LORIS_OK : LORIS_MISMATCH;
 }
 
 int main(int argc, char **argv) {
-    int seeds = argc > 2 ? atoi(argv[2]) : 0, count = argc - 3;
-    if (count < 1 || count > VIDEOS_MAX || seeds < 1 || seeds > SEEDS_MAX) {
-        fprintf(stderr,
-                "usage: follow-report MODEL SEEDS VIDEO...\nwrites each sound and rhythm into the current folder\n");
-        return LORIS_ERROR_ARGUMENT;
-    }
+    options o = {.seeds = 5};
     clip clips[VIDEOS_MAX] = {0};
-    for (int i = 0; i < count; i++) {
-        const char *path = argv[i + 3], *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-        clips[i].path = path;
-        snprintf(clips[i].name, sizeof clips[i].name - 16, "%.*s", (int)strcspn(name, "."), name);
-        snprintf(clips[i].rhythm, sizeof clips[i].rhythm, "%s.rhythm.json", clips[i].name);
+    report r = {.clips = clips};
+    loris_status status = LORIS_ERROR_ARGUMENT;
+    if (read_options(&o, argc, argv) && list_clips(&r, &o, argv + optind, argc - optind)) {
+        r.model = o.model;
+        r.seeds = o.seeds;
+        r.pictures = o.pictures;
+        status = run(&o, &r);
+        if (status != LORIS_OK && status != LORIS_MISMATCH)
+            fprintf(stderr, "follow-report: %s\n%s\n", loris_error_message(), loris_error_hint());
+    } else {
+        fputs(usage, stderr);
     }
-    loris_engine *engine = NULL;
-    loris_status status = loris_engine_open(&engine, NULL);
-    if (status == LORIS_OK)
-        status = report(engine, argv[1], seeds, clips, count);
-    if (status != LORIS_OK)
-        fprintf(stderr, "follow-report: %s\n%s\n", loris_error_message(), loris_error_hint());
-    loris_engine_close(engine);
-    for (int i = 0; i < count; i++)
-        free(clips[i].events);
+    loris_engine_close(r.engine);
+    close_clips(&r);
+    free(o.model);
+    free(o.pictures);
+    free(o.work);
     return (int)status;
 }
