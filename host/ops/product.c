@@ -200,19 +200,19 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
     static const char *const names[][3] = {
         [PRODUCT_PANEL] = {[TYPE_F32] = "own panel", [TYPE_F16] = "own panel f16", [TYPE_BF16] = "own panel bf16"},
         [PRODUCT_TILE] = {[TYPE_F32] = "own tile", [TYPE_F16] = "own tile f16", [TYPE_BF16] = "own tile bf16"},
-        [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"},
-        [PRODUCT_ONEDNN] = {[TYPE_F32] = "oneDNN", [TYPE_BF16] = "oneDNN bf16"}};
+        [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"}};
     static const char *const backends[] = {[PRODUCT_PANEL] = "own",
                                            [PRODUCT_TILE] = "own",
                                            [PRODUCT_CLBLAST] = "CLBlast",
                                            [PRODUCT_ONEDNN] = "oneDNN"};
     int variant = product_choose(c);
     bool taken = false;
-    if (count == 1 && worth_onednn(c, n))
-        TRY(product_onednn_prepare(c, n, parts, &taken));
+    if (worth_onednn(c, n))
+        TRY(product_onednn_prepare(c, n, parts, count, &taken));
     if (taken)
         variant = PRODUCT_ONEDNN;
-    node_set_variant(n, variant, names[variant][product_storage(c)]);
+    else
+        node_set_variant(n, variant, names[variant][product_storage(c)]);
     node_set_backend(n, backends[variant]);
     const double narrowed = 4.0 - (double)number_size(product_storage(c));
     node_set_cost(n, node_flop(n), node_bytes(n) - narrowed * (double)node_weight(n, 0)->source->count);
@@ -224,7 +224,7 @@ loris_status product_lower(lowering *l, const node *n, const tap_product *parts,
     case PRODUCT_CLBLAST:
         return product_clblast_lower(l, n, parts, count);
     case PRODUCT_ONEDNN:
-        return product_onednn_lower(l, n, parts);
+        return product_onednn_lower(l, n, parts, count);
     default:
         return product_own_lower(l, n, parts, count);
     }
