@@ -11,7 +11,7 @@
 #include "spawned.h"
 
 static const char *const commands[] = {"run",     "rhythm", "infer",   "convert", "info",
-                                       "devices", "verify", "profile", "version", "help"};
+                                       "devices", "verify", "profile", "doctor", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -341,6 +341,56 @@ static void test_no_device(void **state) {
     }
 }
 
+static void test_devices_examined(void **state) {
+    (void)state;
+    spawned s;
+    char cache[1024];
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
+    run_line(&s, "devices -v -d 0 --json", &(spawn_settings){.environment = (const char *const[]){cache, NULL}});
+    assert_int_equal(s.status, 0);
+    assert_string_equal(s.err, "");
+    arena *a = arena_new();
+    const json *list, *findings;
+    assert_ok(json_parse(&list, a, s.out, strlen(s.out), "devices"));
+    assert_int_equal(list->count, 1);
+    assert_ok(json_need_array(&list->item[0], "findings", &findings, "devices"));
+    int answers = 0;
+    for (size_t i = 0; i < findings->count; i++) {
+        const char *topic, *found;
+        assert_ok(json_need_string(&findings->item[i], "topic", &topic, "devices"));
+        assert_ok(json_need_string(&findings->item[i], "state", &found, "devices"));
+        answers += !strcmp(topic, "known answer") && !strcmp(found, "good");
+    }
+    assert_int_equal(answers, 2);
+    arena_free(a);
+    spawn_free(&s);
+}
+
+/* An empty list, explained: what the doctor says, and that scripts can tell by its status. */
+static void test_the_doctor(void **state) {
+    (void)state;
+    char nowhere[1024], line[1100];
+    spawned s;
+    snprintf(nowhere, sizeof nowhere, "OCL_ICD_VENDORS=%s/", scratch(""));
+    const spawn_settings settings = {.environment = (const char *const[]){nowhere, NULL}};
+    snprintf(line, sizeof line, "doctor --root %s", scratch(""));
+    run_line(&s, line, &settings);
+    assert_int_equal(s.status, 4);
+    assert_string_equal(s.err, "");
+    assert_contains(s.out, "! ICD files");
+    assert_contains(s.out, "OCL_ICD_VENDORS");
+    assert_contains(s.out, "pocl-opencl-icd");
+    spawn_free(&s);
+    run_line(&s, "doctor --json", NULL);
+    assert_int_equal(s.status, 0);
+    arena *a = arena_new();
+    const json *list;
+    assert_ok(json_parse(&list, a, s.out, strlen(s.out), "doctor"));
+    assert_true(list->count >= 5);
+    arena_free(a);
+    spawn_free(&s);
+}
+
 static void test_verify_knows_the_device(void **state) {
     (void)state;
     spawned s;
@@ -492,6 +542,8 @@ int main(void) {
         cmocka_unit_test(test_completion_completes),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_no_device),
+        cmocka_unit_test(test_devices_examined),
+        cmocka_unit_test(test_the_doctor),
         cmocka_unit_test(test_verify_knows_the_device),
         cmocka_unit_test(test_verify_of_what_is_no_folder),
         cmocka_unit_test(test_convert_and_info),

@@ -9,6 +9,7 @@
 #include "loris/loris.h"
 #include "scratch.h"
 #include "support_net.h"
+#include "wrong_kernels.h"
 
 static loris_engine *engine;
 
@@ -242,20 +243,7 @@ static void a_weight_off_by_one_percent_fails(void **state) {
 
 static void a_kernel_off_by_one_percent_fails(void **state) {
     (void)state;
-    const char *folder = small_folder("kernel"), *kernels = scratch("kernels");
-    char path[4096], *data;
-    size_t size;
-    assert_ok(folder_make(kernels, 0777));
-    assert_ok(file_read(LORIS_KERNELS "/common.clh", 1u << 20, &data, &size));
-    const char *silu = strstr(data, "return x / (1.0f + exp(-x));");
-    assert_non_null(silu);
-    text changed = {0};
-    text_append(&changed, data, (size_t)(silu - data));
-    text_printf(&changed, "return 1.01f * %s", silu + strlen("return "));
-    snprintf(path, sizeof path, "%s/common.clh", kernels);
-    scratch_write(path, changed.data, changed.length);
-    free(data);
-    text_free(&changed);
+    const char *folder = small_folder("kernel"), *kernels = wrong_silu("kernels");
     loris_engine *good = engine;
     loris_engine_settings settings;
     loris_engine_defaults(&settings);

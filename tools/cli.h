@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "loris/diagnose.h"
 #include "loris/loris.h"
 
 #define PROGRAM "loris-cl"
@@ -88,7 +89,7 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_rhythm, command_infer, command_convert, command_info, command_devices,
-    command_verify, command_profile, command_version, command_help;
+    command_verify, command_profile, command_doctor, command_version, command_help;
 enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
@@ -186,8 +187,16 @@ int finish_output(int status);
 /* Replaces control characters, so that no file's name can move the terminal's cursor. */
 void make_printable(char *text);
 
+void write_json_string(FILE *out, const char *text);
 void print_json_string(const char *text);
 void print_json_number(double value); /* null when not finite */
+
+/* ---- findings ---------------------------------------------------------------------------------------------------- */
+
+/* A line each, under headings: a mark ('+' good, '?' may cause trouble, '!' does), name, value, what follows, source. */
+void print_findings(FILE *out, const loris_findings *findings, const char *indent);
+void print_findings_json(FILE *out, const loris_findings *findings); /* an array, without a line break at its end */
+loris_finding_state worst_finding(const loris_findings *findings);
 
 /* ---- progress on standard error ---------------------------------------------------------------------------------- */
 

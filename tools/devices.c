@@ -1,9 +1,11 @@
 /* loris-cl devices: the OpenCL devices of this machine. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
 typedef struct devices_arguments {
+    loris_engine_settings engine;
     bool json, quiet, verbose;
 } devices_arguments;
 
@@ -11,14 +13,31 @@ static int run(int argc, char **argv);
 
 static const option options[] = {
     OPTION_JSON(devices_arguments, "a list of objects with all that is known of each device"),
-    OPTION_QUIET(devices_arguments), OPTION_VERBOSE(devices_arguments), OPTIONS_STANDARD};
+    {.kind = OPTION_FLAG,
+     .letter = 'v',
+     .name = "verbose",
+     .field = offsetof(devices_arguments, verbose),
+     .help = "examine each device",
+     .detail = "limits, what is chosen for it and why, known quirks of its driver, and a known-answer test; it takes "
+               "seconds"},
+    OPTION_DEVICE(devices_arguments),
+    OPTION_BACKEND(devices_arguments),
+    OPTION_PRECISION(devices_arguments),
+    OPTION_KERNELS(devices_arguments),
+    OPTION_QUIET(devices_arguments),
+    OPTIONS_STANDARD};
 
 const command command_devices = {
     .name = "devices",
     .summary = "list the OpenCL devices",
     .description =
         "Lists the OpenCL devices of this machine: number, type, name, platform, memory, compute units. '*' marks the "
-        "default. --device takes the number or a part of \"name (platform)\" that fits one device only.",
+        "default. --device takes the number or a part of \"name (platform)\" that fits one device only; here it leaves "
+        "the "
+        "others out.\n\n"
+        "With -v each device is examined: '+' marks what was checked and is right, '!' what is wrong. The exit status "
+        "is "
+        "then 1 when a device computes wrong results. When the list is empty, 'loris-cl doctor' explains why.",
     .options = options,
     .run = run};
 
@@ -54,7 +73,7 @@ static void print_text_member(const char *key, const char *value) {
     fputs(", ", stdout);
 }
 
-static void print_json(const loris_device_info *list, size_t count, int chosen) {
+static void print_json(const loris_device_info *list, loris_findings *const *examined, size_t count, int chosen) {
     for (size_t i = 0; i < count; i++) {
         const loris_device_info *d = &list[i];
         printf("%s{\"index\": %d, ", i ? ",\n " : "[", d->index);
@@ -67,28 +86,88 @@ static void print_json(const loris_device_info *list, size_t count, int chosen) 
         printf("\"compute_units\": %u, \"clock_mhz\": %u, \"global_memory\": %llu, \"max_allocation\": %llu, ",
                d->compute_units, d->clock_mhz, (unsigned long long)d->global_memory,
                (unsigned long long)d->max_allocation);
-        printf("\"local_memory\": %llu, \"max_work_group\": %zu, \"fp16\": %s, \"default\": %s}",
+        printf("\"local_memory\": %llu, \"max_work_group\": %zu, \"fp16\": %s, \"default\": %s",
                (unsigned long long)d->local_memory, d->max_work_group, d->fp16 ? "true" : "false",
                d->index == chosen ? "true" : "false");
+        if (examined[i]) {
+            fputs(", \"findings\": ", stdout);
+            print_findings_json(stdout, examined[i]);
+        }
+        putchar('}');
     }
     fputs("]\n", stdout);
+}
+
+static void print_examined(const loris_device_info *list, loris_findings *const *examined, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        printf("\n%d %s %s (%s)\n", list[i].index, type_name(list[i].type), list[i].name, list[i].platform);
+        print_findings(stdout, examined[i], "  ");
+    }
+}
+
+/* One after the other: each is opened and computes. */
+static loris_status examine(const devices_arguments *a, const loris_device_info *list, size_t count,
+                            loris_findings **examined) {
+    loris_status status = LORIS_OK;
+    for (size_t i = 0; i < count && status == LORIS_OK; i++) {
+        loris_engine_settings settings = a->engine;
+        char number[16];
+        snprintf(number, sizeof number, "%d", list[i].index);
+        settings.device = number;
+        status = loris_device_examine(&settings, &examined[i]);
+    }
+    return status;
+}
+
+/* Leaves the chosen device alone in the list. */
+static loris_status choose(const devices_arguments *a, loris_device_info *list, size_t *count) {
+    loris_engine *engine = NULL;
+    if (!a->engine.device)
+        return LORIS_OK;
+    loris_status status = loris_engine_open(&engine, &a->engine);
+    if (status == LORIS_OK) {
+        status = loris_engine_device(engine, &list[0]);
+        *count = 1;
+    }
+    loris_engine_close(engine);
+    return status;
+}
+
+static int show(const devices_arguments *a, loris_device_info *list, size_t count, int chosen) {
+    loris_findings **examined = calloc(count, sizeof *examined);
+    bool wrong = false;
+    loris_status status = examined ? LORIS_OK : LORIS_ERROR_MEMORY;
+    if (status == LORIS_OK)
+        status = choose(a, list, &count);
+    if (status == LORIS_OK && a->verbose)
+        status = examine(a, list, count, examined);
+    if (status == LORIS_OK && a->json)
+        print_json(list, examined, count, chosen);
+    else if (status == LORIS_OK)
+        print_table(list, count, chosen);
+    if (status == LORIS_OK && a->verbose && !a->json)
+        print_examined(list, examined, count);
+    for (size_t i = 0; examined && i < count; i++) {
+        wrong = wrong || (examined[i] && worst_finding(examined[i]) == LORIS_FINDING_PROBLEM);
+        loris_findings_free(examined[i]);
+    }
+    free(examined);
+    return status != LORIS_OK ? complain_library(status) : wrong ? EXIT_FAULT : EXIT_DONE;
 }
 
 static int run(int argc, char **argv) {
     devices_arguments arguments = {0};
     int exit_status, chosen;
+    loris_engine_defaults(&arguments.engine);
     if (!parse_options(&command_devices, argc, argv, &arguments, NULL, &exit_status))
         return exit_status;
-    show_messages(arguments.quiet, arguments.verbose);
+    show_messages(arguments.quiet, false);
     loris_device_info *list;
     size_t count;
     loris_status status = loris_devices(&list, &count, &chosen);
     if (status != LORIS_OK)
         return complain_library(status);
-    if (arguments.json)
-        print_json(list, count, chosen);
-    else
-        print_table(list, count, chosen);
+    exit_status = show(&arguments, list, count, chosen);
     loris_free(list);
-    return EXIT_DONE;
+    return exit_status;
 }

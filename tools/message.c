@@ -87,21 +87,25 @@ static int utf8_length(const unsigned char *c) {
     return length > 1 && (overlong || beyond) ? 0 : length;
 }
 
-void print_json_string(const char *text) {
-    putchar('"');
+void write_json_string(FILE *out, const char *text) {
+    fputc('"', out);
     for (const unsigned char *c = (const unsigned char *)text; *c;) {
         int length = utf8_length(c);
         if (length == 0)
-            fputs("\xef\xbf\xbd", stdout); /* U+FFFD: a file's name may be any bytes, JSON may not */
+            fputs("\xef\xbf\xbd", out); /* U+FFFD: a file's name may be any bytes, JSON may not */
         else if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
+            fprintf(out, "\\%c", *c);
         else if (*c < 0x20)
-            printf("\\u%04x", *c);
+            fprintf(out, "\\u%04x", *c);
         else
-            fwrite(c, 1, (size_t)length, stdout);
+            fwrite(c, 1, (size_t)length, out);
         c += length ? length : 1;
     }
-    putchar('"');
+    fputc('"', out);
+}
+
+void print_json_string(const char *text) {
+    write_json_string(stdout, text);
 }
 
 void print_json_number(double value) {

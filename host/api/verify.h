@@ -6,6 +6,7 @@
 #include "core/npy.h"
 #include "diffusion/sample.h"
 #include "nets/model.h"
+#include "plan/plan.h"
 
 /* Tolerances relative to the golden array's largest magnitude. An evaluation in f32 differs from the reference by rounding in
  * another order: some 100 layers of relative error 2^-24 sqrt(K), K about 1000 terms, give about 2e-5. A sampler repeats it. */
@@ -42,6 +43,8 @@ loris_status verify_unet(verifier *v);    /* a U-Net with config.json, model.saf
 loris_status verify_full(verifier *v);    /* the full network on made-up weights and inputs: config.json says which */
 loris_status verify_bands(verifier *v);   /* scores with their conditioning, features and bands */
 loris_status verify_device(verifier *v);  /* the built-in known-answer test */
+/* Its network as a draft, which uses every operation; free the plan, then the weights. */
+loris_status known_answer_draft(compute *c, weights **w, plan **out);
 bool verify_is_bands(const verifier *v);  /* does the folder hold NAME-score.json? */
 bool verify_is_full(const verifier *v);   /* does its config.json say that weights are made up? */
 

@@ -84,14 +84,27 @@ static loris_status compare(verifier *v, inputs *in, const char *name, const flo
     return verify_compare(v, name, 1, (const int64_t[]){ANSWERS}, in->every, want, tolerance);
 }
 
-static loris_status evaluate(verifier *v, const weights *w, inputs *in) {
-    net *n = net_new(v->compute, w, "known answer", 1);
+static net *record(compute *c, const weights *w) {
+    net *n = net_new(c, w, "known answer", 1);
     unet_inputs u = {.x = net_input(n, "x", PHASE_STEP, shape_1d(1, ROWS, CHANNELS), STORE_F32),
                      .c_noise = net_input(n, "c_noise", PHASE_RUN, shape_1d(1, 1, 1), STORE_F32),
                      .features = net_input(n, "features", PHASE_CLIP, shape_1d(1, 1, FEATURES), STORE_F32)};
     u.channels[0] = net_input(n, "channels0", PHASE_CLIP, shape_1d(1, ROWS, 2), STORE_F32);
     u.channels[1] = net_input(n, "channels1", PHASE_CLIP, shape_1d(1, LEVEL_ROWS, 8), STORE_F32);
     net_output(n, "y", unet(n, &network, &u));
+    return n;
+}
+
+loris_status known_answer_draft(compute *c, weights **w, plan **out) {
+    TRY(weights_new_generated(w, c, synthetic_weight));
+    loris_status status = plan_draft(out, record(c, *w));
+    if (status != LORIS_OK)
+        weights_free(*w);
+    return status;
+}
+
+static loris_status evaluate(verifier *v, const weights *w, inputs *in) {
+    net *n = record(v->compute, w);
     const float c_noise = -0.4f;
     plan *p = NULL;
     loris_status status;

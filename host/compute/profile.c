@@ -214,7 +214,7 @@ loris_status profile_add(profile *p, const profile_node *node, int *index) {
     TRY(make_room((void **)&p->records, (size_t)p->count, &capacity, sizeof *p->records));
     p->capacity = (int)capacity;
     profile_node facts = *node;
-    const char **texts[] = {&facts.network, &facts.name,   &facts.operation, &facts.variant,
+    const char **texts[] = {&facts.network, &facts.name,   &facts.operation, &facts.variant, &facts.reason,
                             &facts.backend, &facts.kernel, &facts.phase,     &facts.shape};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = arena_strdup(p->memory, *texts[i]);
@@ -278,6 +278,7 @@ static loris_status transfer_node(compute *c, const char *operation, const char 
                                        .name = what,
                                        .operation = operation,
                                        .variant = "-",
+                                       .reason = "",
                                        .backend = "transfer",
                                        .kernel = "",
                                        .phase = "",

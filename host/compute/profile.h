@@ -21,6 +21,7 @@ typedef struct profile_node {
     const char *name;      /* open scopes and label: "blocks.0.attention.to_q" */
     const char *operation; /* "conv1d" */
     const char *variant;   /* what the operation chose for this device: "own panel bf16", "-" when it has one only */
+    const char *reason;    /* why; "" = not told */
     const char *backend;   /* whose code computes: "own", "CLBlast", "oneDNN" */
     const char *kernel;    /* its kernels, "a, b", or the backend for what is not ours; "" in a draft */
     const char *phase;     /* "load", "clip", "run", "step" */

@@ -41,6 +41,9 @@ static loris_status attention_prepare(compute *c, node *n) {
                        c->dev.max_work_group >= (size_t)(TILE_ACROSS * tile_rows(head) / ROWS_PER_ITEM) &&
                        c->dev.local_memory >= tile_local_bytes(head);
     node_set_variant(n, tiles ? VARIANT_TILES : VARIANT_ROWS, tiles ? "tiles" : "rows");
+    node_explain_variant(n, tiles           ? "not a CPU; its local memory and work-groups hold a tile"
+                            : wide_items(c) ? "a CPU: vectors of rows, no local memory"
+                                            : "its local memory or work-groups are too small for a tile");
     return LORIS_OK;
 }
 

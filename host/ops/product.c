@@ -34,8 +34,9 @@ bool product_along_length(net *n, tensor x, const char *at) {
     char dims[96];
     const shape in = shape_of(n, x);
     if (in.depth != 1 || in.height != 1)
-        net_fail(n, LORIS_ERROR_INTERNAL, NULL, "%s: a convolution along the length of %s, which has more than one dimension",
-                 at, shape_text(in, dims));
+        net_fail(n, LORIS_ERROR_INTERNAL, NULL,
+                 "%s: a convolution along the length of %s, which has more than one dimension", at,
+                 shape_text(in, dims));
     return !net_failed(n);
 }
 
@@ -142,8 +143,8 @@ static void pack_panels(float *out, const float *in, const void *layout) {
 void product_weight_argument(lowering *l, const tap_product *p, int panel, int depth_step, number_type type) {
     panel_key key;
     const panel_layout layout = layout_of(p, panel, depth_step, &key);
-    buffer_argument(
-        l, lowered_weight(l, 0, key.text, pack_panels, &layout, sizeof layout, layout_count(&layout), type));
+    buffer_argument(l,
+                    lowered_weight(l, 0, key.text, pack_panels, &layout, sizeof layout, layout_count(&layout), type));
 }
 
 cl_mem product_lowered_weight(lowering *l, const tap_product *p) {
@@ -196,6 +197,22 @@ static bool worth_onednn(const compute *c, const node *n) {
     return (asked || chosen) && product_onednn_available(c);
 }
 
+static const char *reason_for(const compute *c, int variant) {
+    switch (variant) {
+    case PRODUCT_CLBLAST:
+        return "asked for";
+    case PRODUCT_ONEDNN:
+        return c->settings.backend == BACKEND_ONEDNN
+                   ? "asked for"
+                   : "a CPU that runs native kernels, bf16, and enough FLOP to be worth waking threads";
+    case PRODUCT_TILE:
+        return "not a CPU; its work-groups hold a tile of 32 items";
+    default:
+        return c->dev.type & CL_DEVICE_TYPE_CPU ? "a CPU: registers and caches in place of local memory"
+                                                : "its work-groups are too small for a tile of 32 items";
+    }
+}
+
 loris_status product_prepare(compute *c, node *n, const tap_product *parts, int count) {
     static const char *const names[][3] = {
         [PRODUCT_PANEL] = {[TYPE_F32] = "own panel", [TYPE_F16] = "own panel f16", [TYPE_BF16] = "own panel bf16"},
@@ -214,6 +231,7 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
     else
         node_set_variant(n, variant, names[variant][product_storage(c)]);
     node_set_backend(n, backends[variant]);
+    node_explain_variant(n, reason_for(c, variant));
     const double narrowed = 4.0 - (double)number_size(product_storage(c));
     node_set_cost(n, node_flop(n), node_bytes(n) - narrowed * (double)node_weight(n, 0)->source->count);
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;

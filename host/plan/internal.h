@@ -52,7 +52,7 @@ struct node {
     /* filled in by the plan */
     int index; /* in recording order; -1 = folded into another node or unused */
     int variant;
-    const char *variant_name, *backend;
+    const char *variant_name, *variant_reason, *backend;
     const char *kernels; /* "a, b"; NULL before lowering and in drafts */
     int record;          /* in the device's profile */
     size_t scratch_bytes;

@@ -62,6 +62,10 @@ void node_set_variant(node *n, int variant, const char *name) {
     n->variant_name = name;
 }
 
+void node_explain_variant(node *n, const char *why) {
+    n->variant_reason = why;
+}
+
 void node_set_backend(node *n, const char *name) {
     n->backend = name;
 }

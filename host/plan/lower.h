@@ -42,6 +42,8 @@ const weight_entry *node_weight(const node *n, int i);
 int node_variant(const node *n);
 void node_set_variant(node *n, int variant, const char *name); /* name appears in plan_describe */
 void node_scratch(node *n, size_t bytes);                      /* one scratch area, alive during the node only */
+/* Why this variant, for people: "a CPU: vectors of rows, no local memory". A literal. */
+void node_explain_variant(node *n, const char *why);
 /* Whose code computes the node ("CLBlast"); without it "own". */
 void node_set_backend(node *n, const char *name);
 double node_flop(const node *n);

@@ -259,6 +259,7 @@ profile_node node_facts(const node *n, node_dims *dims) {
                           .name = n->name,
                           .operation = n->operation->name,
                           .variant = n->variant_name ? n->variant_name : "-",
+                          .reason = n->variant_reason ? n->variant_reason : "",
                           .backend = n->backend ? n->backend : "own",
                           .kernel = n->kernels ? n->kernels : "",
                           .phase = phase_name(n->phase),
