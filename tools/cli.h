@@ -88,8 +88,8 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
 
-extern const command command_run, command_rhythm, command_infer, command_convert, command_info, command_devices,
-    command_verify, command_profile, command_doctor, command_version, command_help;
+extern const command command_run, command_rhythm, command_poses, command_infer, command_convert, command_info,
+    command_devices, command_verify, command_profile, command_doctor, command_version, command_help;
 enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
@@ -124,6 +124,13 @@ const command *command_named(const char *name); /* or NULL */
         .kind = OPTION_FILE, .name = "model", .argument = "NAME|FILE", .field = offsetof(type, model),                 \
         .help = "the network", .detail = "an installed model's name, a .safetensors file or its folder",               \
         .fallback = DEFAULT_MODEL                                                                                      \
+    }
+#define OPTION_EYES(type)                                                                                              \
+    {                                                                                                                  \
+        .kind = OPTION_FILE, .name = "eyes", .argument = "NAME|FILE", .field = offsetof(type, eyes),                   \
+        .help = "the MoveNet that sees poses",                                                                         \
+        .detail = "movenet-lightning is four times as fast, movenet-thunder sees better; or a file or folder",         \
+        .fallback = DEFAULT_EYES                                                                                       \
     }
 #define OPTION_QUIET(type)                                                                                             \
     { .kind = OPTION_FLAG, .letter = 'q', .name = "quiet", .field = offsetof(type, quiet), .help = "print errors only" }
@@ -237,6 +244,7 @@ void take_list_free(take_list *list); /* with the takes' commands, made by mallo
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 #define DEFAULT_MODEL "base"
+#define DEFAULT_EYES "movenet-thunder"
 
 /* The file or folder meant by `name`: a path, or a model's name in one of the folders of models; free() it. NULL: there
  * is none; then, unless `optional`, it has been said. */

@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-const command *const commands[] = {&command_run,    &command_rhythm,  &command_infer,
+const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,
                                    &command_convert, &command_info,    &command_devices,
                                    &command_verify, &command_profile, &command_doctor, &command_version, &command_help,
                                    NULL};

@@ -43,17 +43,18 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Adds the names of the models in `folder` to `list`. */
+/* Adds the names of the models in `folder` to `list`, in their order. */
 static void list_models(const char *folder, char *list, size_t size) {
-    DIR *d = *folder ? opendir(folder) : NULL;
-    if (!d)
-        return;
-    for (struct dirent *entry; (entry = readdir(d));) {
+    struct dirent **entries;
+    int count = *folder ? scandir(folder, &entries, NULL, alphasort) : 0;
+    for (int i = 0; i < count; i++) {
         size_t used = strlen(list);
-        if (entry->d_name[0] != '.')
-            snprintf(list + used, size - used, "%s%s", used ? ", " : "", entry->d_name);
+        if (entries[i]->d_name[0] != '.')
+            snprintf(list + used, size - used, "%s%s", used ? ", " : "", entries[i]->d_name);
+        free(entries[i]);
     }
-    closedir(d);
+    if (count > 0)
+        free(entries);
 }
 
 static void complain_missing(const char *name, char folder[FOLDERS][PATH_LENGTH]) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/engine.h"
+#include "api/rhythm.h"
 #include "core/file.h"
 #include "core/markup.h"
 #include "media/thumbnail.h"
@@ -10,13 +11,6 @@
 #include "rhythm/fallback.h"
 #include "rhythm/picture.h"
 #include "rhythm/watch.h"
-
-struct loris_rhythm {
-    rhythm seen;
-    flux curves;
-    loris_event *events; /* seen.events as the public type */
-    char *path;          /* of the video */
-};
 
 typedef struct watching {
     loris_progress_function *progress;
@@ -29,7 +23,16 @@ static void tell(double fraction, void *user) {
         w->progress(w->user, "watch", fraction, 1);
 }
 
-static loris_status publish_events(loris_rhythm *r) {
+loris_status rhythm_new(loris_rhythm **out, const char *path) {
+    *out = calloc(1, sizeof **out);
+    if (*out && ((*out)->path = strdup(path)))
+        return LORIS_OK;
+    free(*out);
+    *out = NULL;
+    return fail_memory("a rhythm");
+}
+
+loris_status rhythm_publish(loris_rhythm *r) {
     r->events = calloc(r->seen.event_count + 1, sizeof *r->events);
     if (!r->events)
         return fail_memory("the events");
@@ -48,18 +51,15 @@ static loris_status watch(loris_rhythm *r, loris_engine *engine, watching *w) {
     loris_status status = watch_rhythm(&r->seen, &m, &r->curves);
     motion_free(&m);
     TRY(status);
-    return publish_events(r);
+    return rhythm_publish(r);
 }
 
 loris_status loris_watch(loris_engine *engine, const char *path, loris_progress_function *progress, void *progress_user,
                          loris_rhythm **out) {
     *out = NULL;
     watching w = {progress, progress_user};
-    loris_rhythm *r = calloc(1, sizeof *r);
-    if (!r || !(r->path = strdup(path))) {
-        free(r);
-        return fail_memory("a rhythm");
-    }
+    loris_rhythm *r;
+    TRY(rhythm_new(&r, path));
     loris_status status = watch(r, engine, &w);
     if (status == LORIS_OK)
         *out = r;

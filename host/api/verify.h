@@ -42,10 +42,12 @@ void verify_transpose(float *out, const float *in, size_t rows, size_t columns);
 loris_status verify_unet(verifier *v);    /* a U-Net with config.json, model.safetensors, x, c_noise, ... */
 loris_status verify_full(verifier *v);    /* the full network on made-up weights and inputs: config.json says which */
 loris_status verify_bands(verifier *v);   /* scores with their conditioning, features and bands */
+loris_status verify_movenet(verifier *v); /* pictures and the joints in them */
 loris_status verify_device(verifier *v);  /* the built-in known-answer test */
 /* Its network as a draft, which uses every operation; free the plan, then the weights. */
 loris_status known_answer_draft(compute *c, weights **w, plan **out);
 bool verify_is_bands(const verifier *v);  /* does the folder hold NAME-score.json? */
+bool verify_is_movenet(const verifier *v); /* does the folder hold frames.npy and keypoints.npy? */
 bool verify_is_full(const verifier *v);   /* does its config.json say that weights are made up? */
 
 #endif

@@ -16,24 +16,28 @@ static bool is_folder(const char *path) {
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static loris_status read_configuration(model *m, const json **out, const char **where) {
-    const json *metadata = safetensors_metadata(m->file);
+const char *model_path(arena *memory, const char *path) {
+    return is_folder(path) ? arena_printf(memory, "%s/model.safetensors", path) : arena_strdup(memory, path);
+}
+
+loris_status model_configuration(const json **out, const char **where, arena *memory, const safetensors *file) {
+    const char *path = safetensors_path(file), *slash = strrchr(path, '/');
+    const json *metadata = safetensors_metadata(file);
     const json *embedded = metadata ? json_get(metadata, "config") : NULL;
     if (embedded && embedded->type == JSON_STRING) {
-        *where = arena_printf(m->memory, "%s (config)", m->path);
-        return json_parse(out, m->memory, embedded->string, strlen(embedded->string), *where);
+        *where = arena_printf(memory, "%s (config)", path);
+        return json_parse(out, memory, embedded->string, strlen(embedded->string), *where);
     }
-    const char *slash = strrchr(m->path, '/');
-    char *beside = arena_printf(m->memory, "%.*sconfig.json", slash ? (int)(slash - m->path + 1) : 0, m->path);
+    char *beside = arena_printf(memory, "%.*sconfig.json", slash ? (int)(slash - path + 1) : 0, path);
     if (!beside)
         return fail_memory("a model");
     *where = beside;
     if (!file_exists(beside))
-        return fail(LORIS_ERROR_INPUT, no_configuration_hint, "%s: the model has no configuration", m->path);
+        return fail(LORIS_ERROR_INPUT, no_configuration_hint, "%s: the model has no configuration", path);
     char *data;
     size_t size;
     TRY(file_read(beside, 16u << 20, &data, &size));
-    loris_status status = json_parse(out, m->memory, data, size, beside);
+    loris_status status = json_parse(out, memory, data, size, beside);
     free(data);
     return status;
 }
@@ -132,7 +136,7 @@ static loris_status read_model(model *m) {
     const json *config = NULL;
     const char *where = m->path;
     TRY(safetensors_open(&m->file, m->path));
-    TRY(read_configuration(m, &config, &where));
+    TRY(model_configuration(&config, &where, m->memory, m->file));
     TRY(find_prefix(m));
     const json *hyper = json_get(config, "unet"), *sampling = json_get(config, "sampling");
     TRY(unet_config_read(&m->unet, hyper ? hyper : config, where));
@@ -154,7 +158,7 @@ loris_status model_open(model **out, const char *path) {
         return fail_memory("a model");
     }
     m->memory = memory;
-    m->path = is_folder(path) ? arena_printf(memory, "%s/model.safetensors", path) : arena_strdup(memory, path);
+    m->path = model_path(memory, path);
     loris_status status = m->path ? read_model(m) : fail_memory("a model");
     if (status != LORIS_OK) {
         model_close(m);

@@ -38,6 +38,13 @@ typedef struct model {
 loris_status model_open(model **out, const char *path);
 void model_close(model *m);
 
+/* What any model says of itself: the "config" of the file's metadata, else config.json beside it. `where` names it in
+ * errors. Lives in `memory`. LORIS_ERROR_INPUT: there is neither. */
+loris_status model_configuration(const json **out, const char **where, arena *memory, const safetensors *file);
+
+/* `path`, or the model.safetensors in it when it is a folder; NULL when out of memory. */
+const char *model_path(arena *memory, const char *path);
+
 /* SHA-256 of the weights file as 64 hex digits. */
 void model_hash(const model *m, char hex[65]);
 

@@ -90,6 +90,24 @@ tensor add_row(net *n, tensor x, tensor row);
 /* Channels first .. first+channels-1: x [B,L,C] -> [B,L,channels]. */
 tensor narrow(net *n, tensor x, int first, int channels);
 
+/* ---- images (depthwise.c, resize.c, crop.c, keypoints.c): x [B,H,W,C] -------------------------------------------- */
+
+/* -> [B,ceil(H/stride),ceil(W/stride),C], "same" padding, of which the larger part comes after; weight
+ * [C,kernel,kernel], bias [C]. An activation that follows becomes its epilogue. */
+tensor depthwise_conv2d(net *n, tensor x, const char *at, int kernel, int stride, bias b);
+
+/* -> [B,height,width,C], bilinear between pixel centres. */
+tensor resize(net *n, tensor x, int height, int width);
+
+/* Squares of one frame [1,H,W,3] of STORE_U8; squares [B,1,3]: left, top, side in pixels of the frame ->
+ * [B,size,size,3], 0..255 becoming -1..1. Enlarged bilinearly, reduced by a triangle filter of two new pixels' width;
+ * black beyond the frame. */
+tensor crop(net *n, tensor frame, tensor squares, int size);
+
+/* MoveNet's decoding: center [B,H,W,1], heatmaps [B,H,W,J], regressions and offsets [B,H,W,2J] -> [B,J,3]: y, x (0..1
+ * of the picture), score. See kernels/keypoints.cl. */
+tensor keypoints(net *n, tensor center, tensor heatmaps, tensor regressions, tensor offsets);
+
 /* ---- tokens (embedding.c, hawkes.c, lstm.c) ---------------------------------------------------------------------- */
 
 /* indices [B,L,1] of STORE_I32 -> [B,L,width]: rows of the weight [count,width]; an index beyond the table takes its end. */

@@ -22,12 +22,6 @@ void motion_grid_free(motion_grid *g) {
 
 /* ---- intervals: pairs of frames, without repeated frames and cuts ------------------------------------------------ */
 
-typedef struct interval {
-    double start, end;
-    const float *row; /* [FLOW_BINS] its motion, NULL = none known */
-    bool cut;
-} interval;
-
 static const float *row_of(const motion *m, size_t i) {
     return m->features + i * FLOW_FEATURES;
 }
@@ -56,10 +50,10 @@ static size_t count_repeats(const motion *m, size_t first) {
     return 0;
 }
 
-static size_t list_intervals(interval *list, const motion *m, const pair_mark *marks) {
+static size_t list_intervals(motion_interval *list, const motion *m, const pair_mark *marks) {
     size_t count = 0, pairs = m->frames - 1, rest = 0; /* intervals of rest before this one */
     for (size_t i = 0; i < pairs; i++) {
-        interval *v = &list[count++];
+        motion_interval *v = &list[count++];
         v->start = m->time[i];
         i += count_repeats(m, i);
         v->end = m->time[i + 1];
@@ -87,7 +81,7 @@ static size_t list_intervals(interval *list, const motion *m, const pair_mark *m
 }
 
 /* Length of a cell: the frames' interval, or several for high frame rates. */
-static double choose_step(const interval *list, size_t count) {
+static double choose_step(const motion_interval *list, size_t count) {
     static const double shortest = 0.025;
     double total = list[count - 1].end - list[0].start, mean = total / (double)count;
     size_t even = 0;
@@ -114,7 +108,7 @@ static double choose_step(const interval *list, size_t count) {
     return fmax(step, total / (double)(8 * count)); /* frames bunched together must not blow the grid up */
 }
 
-static void average_over(motion_grid *g, const interval *list, size_t count, double longer_side) {
+static void average_over(motion_grid *g, const motion_interval *list, size_t count, double longer_side) {
     size_t at = 0;
     for (size_t k = 0; k < g->cells; k++) {
         double start = (double)k * g->step, end = start + g->step;
@@ -140,26 +134,29 @@ static void average_over(motion_grid *g, const interval *list, size_t count, dou
     }
 }
 
+loris_status motion_grid_fill(motion_grid *g, const motion_interval *list, size_t count, double longer_side) {
+    *g = (motion_grid){.step = choose_step(list, count)};
+    g->cells = (size_t)fmax(1.0, floor(list[count - 1].end / g->step + 0.5));
+    g->direction = calloc(g->cells * FLOW_BINS, sizeof *g->direction);
+    g->speed = calloc(g->cells, sizeof *g->speed);
+    g->masked = calloc(g->cells + 1, sizeof *g->masked);
+    if (!g->direction || !g->speed || !g->masked) {
+        motion_grid_free(g);
+        return fail_memory("the motion's grid");
+    }
+    average_over(g, list, count, longer_side);
+    return LORIS_OK;
+}
+
 loris_status motion_grid_make(motion_grid *g, const motion *m, const pair_mark *marks) {
     *g = (motion_grid){0};
     if (m->frames < 2)
         return LORIS_OK;
-    interval *list = malloc((m->frames - 1) * sizeof *list);
+    motion_interval *list = malloc((m->frames - 1) * sizeof *list);
     if (!list)
         return fail_memory("the motion's grid");
     size_t count = list_intervals(list, m, marks);
-    g->step = choose_step(list, count);
-    g->cells = (size_t)fmax(1.0, floor(m->time[m->frames - 1] / g->step + 0.5));
-    g->direction = calloc(g->cells * FLOW_BINS, sizeof *g->direction);
-    g->speed = calloc(g->cells, sizeof *g->speed);
-    g->masked = calloc(g->cells + 1, sizeof *g->masked);
-    loris_status status = LORIS_OK;
-    if (!g->direction || !g->speed || !g->masked) {
-        motion_grid_free(g);
-        status = fail_memory("the motion's grid");
-    } else {
-        average_over(g, list, count, (double)(m->width > m->height ? m->width : m->height));
-    }
+    loris_status status = motion_grid_fill(g, list, count, (double)(m->width > m->height ? m->width : m->height));
     free(list);
     return status;
 }

@@ -46,6 +46,16 @@ typedef struct motion_grid {
     bool *masked;     /* [cells + 1] boundaries beside cuts and flashes, across which motion cannot be compared */
 } motion_grid;
 
+/* What is known of the time between two frames. */
+typedef struct motion_interval {
+    double start, end;
+    const float *row; /* [FLOW_BINS] its motion in pixels, averaged over the picture's area; NULL = none known */
+    bool cut;         /* what comes before and what comes after cannot be compared */
+} motion_interval;
+
+/* From at least one interval, ascending and without gaps; the pixels are those of a picture with this longer side. */
+loris_status motion_grid_fill(motion_grid *g, const motion_interval *list, size_t count, double longer_side);
+
 /* Repeated frames (a film's pull-down, a screen recording) are taken for what they are: the next frame's motion is
  * spread over them. */
 loris_status motion_grid_make(motion_grid *g, const motion *m, const pair_mark *marks);

@@ -147,6 +147,12 @@ static loris_status take_cuts(rhythm *r, const motion *m, const pair_mark *marks
     return LORIS_OK;
 }
 
+loris_status rhythm_of_grid(rhythm *out, const motion_grid *g, flux *curves) {
+    TRY(events_find(&out->events, &out->event_count, g, curves));
+    TRY(energy_find(out, g));
+    return tempo_find(out);
+}
+
 loris_status watch_rhythm(rhythm *out, const motion *m, flux *curves) {
     *out = (rhythm){.duration = m->duration};
     if (curves)
@@ -162,9 +168,7 @@ loris_status watch_rhythm(rhythm *out, const motion *m, flux *curves) {
     TRY_GOTO(motion_camera(m, marks));
     TRY_GOTO(take_cuts(out, m, marks));
     TRY_GOTO(motion_grid_make(&grid, m, marks));
-    TRY_GOTO(events_find(&out->events, &out->event_count, &grid, curves));
-    TRY_GOTO(energy_find(out, &grid));
-    TRY_GOTO(tempo_find(out));
+    TRY_GOTO(rhythm_of_grid(out, &grid, curves));
 done:
     free(marks);
     motion_grid_free(&grid);

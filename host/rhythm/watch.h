@@ -23,6 +23,9 @@ loris_status watch_motion(motion *out, compute *c, const char *path, const watch
 /* Finds cuts, events, tempo and energy in it. `curves` receives what the events were picked from, unless NULL. */
 loris_status watch_rhythm(rhythm *out, const motion *m, flux *curves);
 
+/* The last steps: what follows from motion on a grid. `out` has its duration and cuts already. */
+loris_status rhythm_of_grid(rhythm *out, const motion_grid *g, flux *curves);
+
 /* Both. A clip too short or too still to say anything gives an empty rhythm with its duration. */
 loris_status watch_video(rhythm *out, compute *c, const char *path, const watch_settings *settings,
                          watch_progress *progress, void *user);

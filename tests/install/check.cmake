@@ -41,7 +41,7 @@ endforeach()
 
 run(COMMAND ${prefix}/${BINDIR}/loris-cl --version OUTPUT "loris-cl ${VERSION}")
 # It finds the models beside it: they are listed when another is asked for.
-run(COMMAND ${prefix}/${BINDIR}/loris-cl --model unheard-of ${CMAKE_CURRENT_LIST_FILE} STATUS 3 ERROR "known models: base")
+run(COMMAND ${prefix}/${BINDIR}/loris-cl --model unheard-of ${CMAKE_CURRENT_LIST_FILE} STATUS 3 ERROR "known models: base, movenet-lightning, movenet-thunder")
 
 # By pkg-config.
 set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
