@@ -1,9 +1,8 @@
 /* Multi-head attention: one tile of scores at a time (kernels/attention.cl). */
 #include <math.h>
 
+#include "ops/attention.h"
 #include "ops/stream.h"
-
-enum { HEAD_MAX = 128 };
 
 enum { VARIANT_ROWS, VARIANT_TILES };
 
@@ -92,20 +91,23 @@ tensor attention(net *n, tensor q, tensor kv, int heads) {
         return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "attention: %d heads of queries %s and keys and values %s",
                         heads, shape_text(sq, tq), shape_text(sk, tk));
     }
-    if (sq.channels / heads > HEAD_MAX)
+    if (sq.channels / heads > ATTENTION_HEAD_MAX)
         return net_fail(n, LORIS_ERROR_INPUT, NULL, "attention: heads of %d channels, more than %d",
-                        sq.channels / heads, HEAD_MAX);
+                        sq.channels / heads, ATTENTION_HEAD_MAX);
     shape out = sq;
     out.batch = sq.batch > sk.batch ? sq.batch : sk.batch;
     const double pairs = (double)blocks_of(out) * (double)(block_floats(sq) / (size_t)sq.channels) *
                          (double)(block_floats(sk) / (size_t)sk.channels);
-    return net_append(n, &(node_request){.operation = &attention_op,
-                                         .label = "attention",
-                                         .input = {q, kv},
-                                         .inputs = 2,
-                                         .parameters = &heads,
-                                         .parameter_size = sizeof heads,
-                                         .out = out,
-                                         .flop = pairs * (4.0 * sq.channels + 5.0 * heads),
-                                         .bytes = tensor_bytes(sq) + tensor_bytes(sk) + tensor_bytes(out)});
+    const node_request plain = {.operation = &attention_op,
+                                .label = "attention",
+                                .input = {q, kv},
+                                .inputs = 2,
+                                .parameters = &heads,
+                                .parameter_size = sizeof heads,
+                                .out = out,
+                                .flop = pairs * (4.0 * sq.channels + 5.0 * heads),
+                                .bytes = tensor_bytes(sq) + tensor_bytes(sk) + tensor_bytes(out)};
+    bool taken;
+    const tensor attended = attention_onednn(n, &plain, &taken);
+    return taken || net_failed(n) ? attended : net_append(n, &plain);
 }

@@ -70,6 +70,8 @@ static loris_status describe_matrix(dnnl_memory_desc_t *out, int rows, int colum
 static loris_status set_epilogue(dnnl_primitive_attr_t attributes, dnnl_post_ops_t operations,
                                  const onednn_primitive *p) {
     TRY(check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "scratchpad mode"));
+    if (p->key.depth && p->key.scale != 1)
+        TRY(check(dnnl_primitive_attr_set_output_scales(attributes, 1, 0, &p->key.scale), "output scales"));
     if (p->key.residual)
         TRY(check(dnnl_post_ops_append_binary(operations, dnnl_binary_add, &p->residual),
                   "dnnl_post_ops_append_binary"));

@@ -22,10 +22,11 @@ bool onednn_available(const compute *c); /* a CPU device that runs native kernel
 
 loris_status onednn_engine(compute *c, dnnl_engine_t *out);
 
-/* y [rows][columns] = act(bias + residual + x [rows][depth] w [depth][columns]), rows side by side. */
+/* y [rows][columns] = act(bias + residual + scale x [rows][depth] w [depth][columns]), rows side by side. */
 typedef struct onednn_matmul {
     int rows, columns, depth, activation;
     int bias, residual;    /* 0 or 1: [columns] and [rows][columns] of f32 */
+    float scale;           /* without a bias and a residual only, else 1 */
     number_type type, out; /* of x and w; of y: f32 or bf16 */
 } onednn_matmul;
 
@@ -55,7 +56,7 @@ void onednn_layout_key(const onednn_primitive *p, char *out, size_t size);
 
 /* ---- running (onednn_native.c) ----------------------------------------------------------------------------------- */
 
-enum { ONEDNN_BUFFERS = 8, ONEDNN_STATE = 512, ONEDNN_LINE = 64 };
+enum { ONEDNN_BUFFERS = 8, ONEDNN_STATE = 768, ONEDNN_LINE = 64 };
 
 /* A thread at work on slices. */
 typedef struct onednn_lane {

@@ -189,11 +189,11 @@ number_type product_storage(const compute *c) {
 
 /* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that
  * take longer than waking threads does. */
-static bool worth_onednn(const compute *c, const node *n) {
+bool product_worth_onednn(const compute *c, double flop) {
     static const double least_flop = 8e6;
     const bool asked = c->settings.backend == BACKEND_ONEDNN;
     const bool chosen =
-        c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && node_flop(n) >= least_flop;
+        c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && flop >= least_flop;
     return (asked || chosen) && product_onednn_available(c);
 }
 
@@ -224,7 +224,7 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
                                            [PRODUCT_ONEDNN] = "oneDNN"};
     int variant = product_choose(c);
     bool taken = false;
-    if (worth_onednn(c, n))
+    if (product_worth_onednn(c, node_flop(n)))
         TRY(product_onednn_prepare(c, n, parts, count, &taken));
     if (taken)
         variant = PRODUCT_ONEDNN;

@@ -40,6 +40,7 @@ static loris_status slice(compute *c, const node *n, const tap_product *p, slici
                          .activation = parameters->activation,
                          .bias = a.bias,
                          .residual = a.residual,
+                         .scale = 1,
                          .type = product_storage(c),
                          .out = TYPE_F32};
     TRY(onednn_find_matmul(c, &key, &s->whole));
@@ -109,23 +110,30 @@ typedef struct blocked_layout {
     dnnl_blocking_desc_t blocking;
 } blocked_layout;
 
-/* `out` starts as zeros. */
+/* Some channels of a tap at a time, so that what is read of each column and where it goes stay in the cache. `out`
+ * starts as zeros. */
 static void pack_blocked(float *out, const float *in, const void *layout) {
+    enum { CHUNK = 256 };
     const blocked_layout *p = layout;
     const product_weight *w = &p->weight;
-    for (int n = 0; n < p->columns; n++) {
-        const int r = n / w->outputs, o = n % w->outputs; /* the phase, and the channel in it */
-        float *column = out + onednn_place(&p->blocking, 1, n);
-        for (int t = 0; t < p->taps; t++) {
-            const int tap = w->tap_first + w->tap_step * t + r;
-            if (tap < 0 || tap >= w->kernel)
-                continue;
-            const float *from = in + (size_t)o * (size_t)w->column_stride + tap;
-            for (int c = 0; c < p->channels; c++)
-                column[onednn_place(&p->blocking, 0, (dnnl_dim_t)t * p->channels + c)] =
-                    from[(size_t)c * (size_t)w->channel_stride];
+    size_t places[CHUNK];
+    for (int t = 0; t < p->taps; t++)
+        for (int first = 0; first < p->channels; first += CHUNK) {
+            const int count = p->channels - first < CHUNK ? p->channels - first : CHUNK;
+            for (int c = 0; c < count; c++)
+                places[c] = onednn_place(&p->blocking, 0, (dnnl_dim_t)t * p->channels + first + c);
+            for (int n = 0; n < p->columns; n++) {
+                const int r = n / w->outputs, o = n % w->outputs; /* the phase, and the channel in it */
+                const int tap = w->tap_first + w->tap_step * t + r;
+                if (tap < 0 || tap >= w->kernel)
+                    continue;
+                const float *from =
+                    in + (size_t)o * (size_t)w->column_stride + (size_t)first * (size_t)w->channel_stride + tap;
+                float *column = out + onednn_place(&p->blocking, 1, n);
+                for (int c = 0; c < count; c++)
+                    column[places[c]] = from[(size_t)c * (size_t)w->channel_stride];
+            }
         }
-    }
 }
 
 static cl_mem lowered_blocked(lowering *l, const tap_product *p, const onednn_primitive *which) {

@@ -36,7 +36,7 @@ const char *shape_text(shape s, char buffer[96]) {
 }
 
 size_t storage_size(storage s) {
-    return s == STORE_U8 ? 1 : 4;
+    return s == STORE_U8 ? 1 : s == STORE_BF16 ? 2 : 4;
 }
 
 static const char *phase_names[PHASE_COUNT] = {"load", "clip", "run", "step"};
@@ -71,12 +71,15 @@ void net_free(net *n) {
     arena_free(n->memory);
 }
 
+compute *net_compute(const net *n) {
+    return n->compute;
+}
+
 bool net_failed(const net *n) {
     return !n || n->error.status != LORIS_OK;
 }
 
-/* Keeps this thread's last failure as the net's, unless it has one. */
-static tensor keep_failure(net *n, loris_status status) {
+tensor net_keep_failure(net *n, loris_status status) {
     if (n && n->error.status == LORIS_OK) {
         error_take(&n->error);
         n->error.status = status;
@@ -92,7 +95,7 @@ tensor net_fail(net *n, loris_status status, const char *hint, const char *forma
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return keep_failure(n, fail(status, hint, "%s: %s%s", n->name, n->scope, message));
+    return net_keep_failure(n, fail(status, hint, "%s: %s%s", n->name, n->scope, message));
 }
 
 static tensor new_tensor(net *n, tensor_info info) {
@@ -100,13 +103,13 @@ static tensor new_tensor(net *n, tensor_info info) {
         int capacity = n->tensor_capacity ? 2 * n->tensor_capacity : 256;
         tensor_info **tensors = realloc(n->tensors, (size_t)capacity * sizeof *tensors);
         if (!tensors)
-            return keep_failure(n, fail_memory("a network's tensors"));
+            return net_keep_failure(n, fail_memory("a network's tensors"));
         n->tensors = tensors;
         n->tensor_capacity = capacity;
     }
     tensor_info *t = arena_alloc(n->memory, 1, sizeof *t);
     if (!t)
-        return keep_failure(n, fail_memory("a network's tensors"));
+        return net_keep_failure(n, fail_memory("a network's tensors"));
     *t = info;
     n->tensors[n->tensor_count] = t;
     return (tensor){n->tensor_count++};
@@ -313,7 +316,7 @@ static node *new_node(net *n) {
         int capacity = n->node_capacity ? 2 * n->node_capacity : 256;
         node **nodes = realloc(n->nodes, (size_t)capacity * sizeof *nodes);
         if (!nodes) {
-            keep_failure(n, fail_memory("a network's nodes"));
+            net_keep_failure(n, fail_memory("a network's nodes"));
             return NULL;
         }
         n->nodes = nodes;
@@ -321,7 +324,7 @@ static node *new_node(net *n) {
     }
     node *o = arena_alloc(n->memory, 1, sizeof *o);
     if (!o) {
-        keep_failure(n, fail_memory("a network's nodes"));
+        net_keep_failure(n, fail_memory("a network's nodes"));
         return NULL;
     }
     o->owner = n;

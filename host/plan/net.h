@@ -41,7 +41,7 @@ size_t shape_rows(shape s); /* elements / channels */
 bool shape_equal(shape a, shape b);
 const char *shape_text(shape s, char buffer[96]); /* "[2,1024,192]" */
 
-typedef enum storage { STORE_F32, STORE_U8, STORE_I32 } storage;
+typedef enum storage { STORE_F32, STORE_U8, STORE_I32, STORE_BF16 } storage;
 size_t storage_size(storage s);
 
 typedef struct tensor {
@@ -58,6 +58,7 @@ enum { NODE_MAX_INPUTS = 8, NODE_MAX_WEIGHTS = 8, NODE_MAX_PARAMETERS = 96 };
 /* `w` supplies the weights (NULL for a net without); `evals` is the number of evaluations of a run (1 when unused). */
 net *net_new(compute *c, const weights *w, const char *name, int evals);
 void net_free(net *n);
+compute *net_compute(const net *n);
 
 /* Named inputs, written by plan_write() or bound to a caller's buffer. `p` says what depends on it. */
 tensor net_input(net *n, const char *name, phase p, shape s, storage type);
@@ -89,6 +90,7 @@ const char *scope_of(const net *n); /* the open scopes' prefix */
 /* Makes the net fail; the first failure's message is kept and plan_build() returns it. Returns the tensor 0. */
 tensor net_fail(net *n, loris_status status, const char *hint, const char *format, ...) PRINTF_LIKE(4, 5);
 bool net_failed(const net *n);
+tensor net_keep_failure(net *n, loris_status status); /* the same with this thread's last failure */
 
 /* ---- for host/ops: appending nodes ------------------------------------------------------------------------------- */
 
