@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/checkpoint_numpy.h"
 #include "core/checkpoint_torch.h"
 #include "core/file.h"
 #include "core/safetensors.h"
@@ -12,7 +13,7 @@ struct checkpoint {
     arena *memory;
     const char *path, *container, *section;
     uint64_t bytes;
-    file_map map;             /* PyTorch */
+    file_map map;             /* PyTorch, NumPy */
     safetensors *safetensors; /* or this */
     checkpoint_list tensors;
     const checkpoint_tensor **by_name; /* sorted */
@@ -48,8 +49,12 @@ static loris_status list_safetensors(checkpoint *c) {
     return LORIS_OK;
 }
 
-static loris_status list_torch(checkpoint *c) {
+static loris_status list_pickled(checkpoint *c) {
     const checkpoint_source source = {c->memory, c->map.data, c->map.size, c->path};
+    if (checkpoint_recognise_numpy(c->map.data, c->map.size)) {
+        c->container = "NumPy pickle";
+        return checkpoint_list_numpy(&c->tensors, &source);
+    }
     bool zipped = zip_recognise(c->map.data, c->map.size);
     c->container = zipped ? "PyTorch zip" : "PyTorch legacy";
     return zipped ? checkpoint_list_zip(&c->tensors, &c->section, &source)
@@ -88,7 +93,7 @@ static loris_status open_checkpoint(checkpoint *c) {
         TRY(safetensors_open(&c->safetensors, c->path));
         TRY(list_safetensors(c));
     } else if (zip_recognise(c->map.data, c->map.size) || checkpoint_recognise_legacy(c->map.data, c->map.size)) {
-        TRY(list_torch(c));
+        TRY(list_pickled(c));
     } else {
         return fail(LORIS_ERROR_INPUT, "a checkpoint is a file of torch.save() or a .safetensors file",
                     c->map.size ? "%s: neither a PyTorch nor a safetensors file" : "%s: is empty", c->path);

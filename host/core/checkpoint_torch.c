@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/pickle.h"
 #include "core/pickle_opcode.h"
 #include "core/text.h"
 #include "core/zip.h"
@@ -119,7 +118,7 @@ static loris_status find_state_dict(const checkpoint_source *source, const pickl
 /* Where a storage's bytes are. */
 typedef loris_status locate_function(void *user, const pickle_storage *storage, const uint8_t **data);
 
-static loris_status copy_name(const checkpoint_source *s, const pickle_value *key, const char **name) {
+loris_status checkpoint_copy_name(const checkpoint_source *s, const pickle_value *key, const char **name) {
     const char *at = key->bytes.data;
     size_t left = key->bytes.length;
     bool good = left > 0 && left <= NAME_LIMIT;
@@ -192,7 +191,7 @@ static loris_status list_tensors(checkpoint_list *list, const checkpoint_source 
             return fail(LORIS_ERROR_INPUT, hint_weights, "%s: byte %zu of the pickle: a tensor's name is no string",
                         s->path, key->at);
         checkpoint_tensor t = {0};
-        TRY(copy_name(s, key, &t.name));
+        TRY(checkpoint_copy_name(s, key, &t.name));
         TRY(make_tensor(s, &value->tensor, locate, user, &t));
         if (list->count == TENSOR_LIMIT)
             return fail(LORIS_ERROR_INPUT, hint_weights, "%s: more than %d tensors", s->path, TENSOR_LIMIT);

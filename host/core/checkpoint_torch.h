@@ -4,6 +4,7 @@
 
 #include "core/arena.h"
 #include "core/checkpoint.h"
+#include "core/pickle.h"
 
 typedef struct checkpoint_list {
     checkpoint_tensor *tensor; /* free() */
@@ -19,6 +20,9 @@ typedef struct checkpoint_source {
     size_t size;
     const char *path;
 } checkpoint_source;
+
+/* A tensor's name, or a part of one: plain text of at most 1024 bytes, LORIS_ERROR_INPUT says where it is not. */
+loris_status checkpoint_copy_name(const checkpoint_source *s, const pickle_value *key, const char **name);
 
 bool checkpoint_recognise_legacy(const uint8_t *data, size_t size);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pickle_array.h"
 #include "core/pickle_opcode.h"
 #include "core/text.h"
 
@@ -19,7 +20,17 @@ enum {
 
 /* ---- names a pickle may use -------------------------------------------------------------------------------------- */
 
-typedef enum known_kind { KNOWN_DICT, KNOWN_TENSOR, KNOWN_PARAMETER, KNOWN_SIZE, KNOWN_STORAGE, KNOWN_TYPE } known_kind;
+typedef enum known_kind {
+    KNOWN_DICT,
+    KNOWN_TENSOR,
+    KNOWN_PARAMETER,
+    KNOWN_SIZE,
+    KNOWN_STORAGE,
+    KNOWN_TYPE,
+    KNOWN_ARRAY,
+    KNOWN_ARRAY_CLASS,
+    KNOWN_DTYPE
+} known_kind;
 
 static const struct {
     const char *module, *name;
@@ -46,6 +57,10 @@ static const struct {
     {"torch", "int32", KNOWN_TYPE, 0},
     {"torch", "uint8", KNOWN_TYPE, 0},
     {"torch", "bool", KNOWN_TYPE, 0},
+    {"numpy.core.multiarray", "_reconstruct", KNOWN_ARRAY, 0},
+    {"numpy._core.multiarray", "_reconstruct", KNOWN_ARRAY, 0},
+    {"numpy", "ndarray", KNOWN_ARRAY_CLASS, 0},
+    {"numpy", "dtype", KNOWN_DTYPE, 0},
 };
 
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
@@ -560,6 +575,22 @@ static loris_status rebuild_dict(machine *m, const pickle_items *arguments) {
     return move_items(m, &v->items, first);
 }
 
+/* _reconstruct(ndarray, (0,), b"b"): what matters comes as its state. */
+static loris_status rebuild_array(machine *m, const pickle_items *arguments) {
+    pickle_value *v;
+    if (arguments->count < 1 || arguments->at[0]->type != PICKLE_GLOBAL ||
+        known[arguments->at[0]->global].kind != KNOWN_ARRAY_CLASS)
+        return fail_at(m, hint_weights, "rebuilds an array of another class than ndarray: refused");
+    return push_new(m, PICKLE_ARRAY, &v);
+}
+
+static loris_status rebuild_dtype(machine *m, const pickle_items *arguments) {
+    pickle_value *v;
+    TRY(push_new(m, PICKLE_DTYPE, &v));
+    const char *wrong = pickle_make_dtype(v, arguments);
+    return wrong ? fail_at(m, hint_weights, "%s", wrong) : LORIS_OK;
+}
+
 static loris_status reduce(machine *m, const pickle_value *callable, const pickle_value *arguments) {
     if (callable->type != PICKLE_GLOBAL)
         return fail_at(m, hint_weights, "calls what is no function");
@@ -579,21 +610,33 @@ static loris_status reduce(machine *m, const pickle_value *callable, const pickl
         if (items->count == 1 && items->at[0]->type == PICKLE_TUPLE)
             return push(m, (pickle_value *)items->at[0]);
         return fail_at(m, hint_damaged, "makes a size from other than a tuple");
+    case KNOWN_ARRAY:
+        return rebuild_array(m, items);
+    case KNOWN_DTYPE:
+        return rebuild_dtype(m, items);
     default:
         return fail_at(m, hint_weights, "calls %s.%s: refused", known[callable->global].module,
                        known[callable->global].name);
     }
 }
 
+/* A module's state dict carries version numbers this way, under the attribute "_metadata"; arrays carry their numbers. */
+static loris_status set_state(const machine *m, pickle_value *object, const pickle_value *state) {
+    const char *wrong = object->type == PICKLE_ARRAY   ? pickle_set_array(object, state)
+                        : object->type == PICKLE_DTYPE ? pickle_set_dtype(object, state)
+                        : object->type != PICKLE_DICT || state->type != PICKLE_DICT
+                            ? "sets the state of what is no dict: refused"
+                            : NULL;
+    return wrong ? fail_at(m, hint_weights, "%s", wrong) : LORIS_OK;
+}
+
 static loris_status run_object(machine *m) {
     pickle_value *object, *second;
     TRY(pop(m, &second));
     switch (m->opcode) {
-    case OP_BUILD: /* a module's state dict carries version numbers this way, under the attribute "_metadata" */
+    case OP_BUILD:
         TRY(top(m, &object));
-        if (object->type != PICKLE_DICT || second->type != PICKLE_DICT)
-            return fail_at(m, hint_weights, "sets the state of what is no dict: refused");
-        return LORIS_OK;
+        return set_state(m, object, second);
     case OP_NEWOBJ:
         TRY(pop(m, &object));
         if (object->type != PICKLE_GLOBAL || known[object->global].kind != KNOWN_DICT)

@@ -1,9 +1,9 @@
-/* Python pickles, as far as PyTorch's state dicts need them. This is no interpreter of Python: it knows containers,
+/* Python pickles, as far as PyTorch's state dicts and dicts of NumPy's arrays need them. This is no interpreter of Python: it knows containers,
  * strings, numbers and tensors, and executes nothing.
  *
  * Read are the binary opcodes of protocols 2 to 5. A pickle may name only what `known` in pickle.c lists
  * (collections.OrderedDict, torch._utils._rebuild_tensor_v2, torch._utils._rebuild_parameter, torch.Size, the storages
- * torch.*Storage and the types torch.float32, ...), and these are not called: each is a rule of this reader that turns
+ * torch.*Storage and the types torch.float32, ...; numpy's _reconstruct, ndarray and dtype), and these are not called: each is a rule of this reader that turns
  * its arguments into a value. Any other name or opcode ends the reading with LORIS_ERROR_INPUT that says the opcode,
  * the name and the byte. Stack, memo, values and items are bounded, so that memory is too; nothing recurses.
  *
@@ -32,7 +32,9 @@ typedef enum pickle_type {
     PICKLE_DICT,
     PICKLE_GLOBAL,
     PICKLE_STORAGE,
-    PICKLE_TENSOR
+    PICKLE_TENSOR,
+    PICKLE_DTYPE,
+    PICKLE_ARRAY
 } pickle_type;
 
 typedef struct pickle_value pickle_value;
@@ -62,6 +64,15 @@ typedef struct pickle_tensor {
     int64_t dim[PICKLE_MAX_RANK], stride[PICKLE_MAX_RANK];
 } pickle_tensor;
 
+/* NumPy's: its numbers stand in the pickle, row-major or column-major, without gaps. */
+typedef struct pickle_array {
+    number_type type;
+    bool column_major;
+    int rank;
+    int64_t dim[PICKLE_MAX_RANK];
+    pickle_bytes data; /* .data is NULL in an array that was never given its numbers */
+} pickle_array;
+
 struct pickle_value {
     pickle_type type;
     size_t at; /* the byte of the opcode that made it */
@@ -75,6 +86,8 @@ struct pickle_value {
         int global;         /* row of the table of known names */
         pickle_storage storage;
         pickle_tensor tensor;
+        number_type dtype;
+        pickle_array array;
     };
 };
 
