@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "core/file.h"
 #include "nets/convert.h"
 
 static double now(void) {
@@ -185,17 +185,12 @@ static loris_status describe(const network *n, loris_model_info *info, const cha
     return write_description(n, info, path);
 }
 
-static bool is_folder(const char *path) {
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 loris_status loris_model_describe(const char *path, const char *config, loris_model_info *info) {
     if (!path || !info)
         return fail(LORIS_ERROR_ARGUMENT, NULL, "loris_model_describe: no path or no place for the answer");
     *info = (loris_model_info){0};
     char inside[PATH_MAX];
-    if (is_folder(path)) {
+    if (folder_exists(path)) {
         if (snprintf(inside, sizeof inside, "%s/model.safetensors", path) >= (int)sizeof inside)
             return fail(LORIS_ERROR_INPUT, NULL, "%s: its name is too long", path);
         path = inside;

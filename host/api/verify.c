@@ -85,6 +85,8 @@ loris_status loris_verify(loris_engine *engine, const char *folder, const loris_
         TRY(verify_device(&v));
     else if (verify_is_bands(&v))
         TRY(verify_bands(&v));
+    else if (verify_is_i3d(&v))
+        TRY(verify_i3d(&v));
     else if (verify_is_full(&v))
         TRY(verify_full(&v));
     else if (verify_is_movenet(&v))

@@ -46,6 +46,8 @@ loris_status verify_movenet(verifier *v); /* pictures and the joints in them */
 loris_status verify_device(verifier *v);  /* the built-in known-answer test */
 /* Its network as a draft, which uses every operation; free the plan, then the weights. */
 loris_status known_answer_draft(compute *c, weights **w, plan **out);
+loris_status verify_i3d(verifier *v);     /* frames with I3D's features and logits */
+bool verify_is_i3d(const verifier *v);    /* does the folder hold frames and features? */
 bool verify_is_bands(const verifier *v);  /* does the folder hold NAME-score.json? */
 bool verify_is_movenet(const verifier *v); /* does the folder hold frames.npy and keypoints.npy? */
 bool verify_is_full(const verifier *v);   /* does its config.json say that weights are made up? */

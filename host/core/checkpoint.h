@@ -1,5 +1,6 @@
 /* The tensors of a checkpoint file, whatever its container: PyTorch's zip format (torch.save since 1.6), the legacy
- * format before it, a pickle of NumPy's arrays, or safetensors. The file is mapped; nothing is copied until checkpoint_read().
+ * format before it, a pickle of NumPy's arrays, or safetensors. The file is mapped; nothing is copied until
+ * checkpoint_read().
  *
  * A PyTorch file may hold more than a state dict. The tensors taken are those of the outermost dict that has tensors
  * under its names; others are looked for in the members "ema", "ema_state_dict", "model_ema", "state_dict_ema" (the
@@ -39,7 +40,7 @@ void checkpoint_close(checkpoint *c); /* NULL is allowed */
 size_t checkpoint_count(const checkpoint *c);
 const checkpoint_tensor *checkpoint_at(const checkpoint *c, size_t i);           /* in file order */
 const checkpoint_tensor *checkpoint_find(const checkpoint *c, const char *name); /* NULL when absent; O(log n) */
-const char *checkpoint_container(const checkpoint *c); /* "PyTorch zip", "PyTorch legacy", "NumPy pickle" or "safetensors" */
+const char *checkpoint_container(const checkpoint *c); /* "PyTorch zip", "PyTorch legacy", "NumPy pickle", "safetensors" */
 const char *checkpoint_section(const checkpoint *c);   /* "" = the whole file, else as "ema" or "generator.ema" */
 const json *checkpoint_metadata(const checkpoint *c);  /* of safetensors, or NULL */
 const char *checkpoint_path(const checkpoint *c);

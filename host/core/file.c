@@ -479,3 +479,8 @@ loris_status folder_make(const char *path, unsigned mode) {
     }
     return LORIS_OK;
 }
+
+bool folder_exists(const char *path) {
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}

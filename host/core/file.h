@@ -65,5 +65,6 @@ loris_status file_write(const char *path, const void *data, size_t size);
 loris_status folder_make(const char *path, unsigned mode);
 
 bool file_exists(const char *path); /* a file or folder of that name */
+bool folder_exists(const char *path);
 
 #endif

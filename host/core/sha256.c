@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/file.h"
+
 /* FIPS 180-4, section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t round_constant[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -83,16 +85,39 @@ void sha256_end(sha256 *s, uint8_t digest[32]) {
         digest[i] = (uint8_t)(s->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-void sha256_hex(const void *data, size_t size, char hex[65]) {
+static void end_as_text(sha256 *s, char hex[SHA256_HEX]) {
     static const char digit[] = "0123456789abcdef";
-    sha256 s;
     uint8_t digest[32];
-    sha256_begin(&s);
-    sha256_update(&s, data, size);
-    sha256_end(&s, digest);
+    sha256_end(s, digest);
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = digit[digest[i] >> 4];
         hex[2 * i + 1] = digit[digest[i] & 15];
     }
     hex[64] = '\0';
+}
+
+void sha256_hex(const void *data, size_t size, char hex[SHA256_HEX]) {
+    sha256 s;
+    sha256_begin(&s);
+    sha256_update(&s, data, size);
+    end_as_text(&s, hex);
+}
+
+loris_status sha256_file(const char *path, char hex[SHA256_HEX]) {
+    static const size_t piece = (size_t)16 << 20;
+    file_map map;
+    sha256 s;
+    loris_status status = LORIS_OK;
+    hex[0] = '\0';
+    TRY(file_map_open(&map, path));
+    sha256_begin(&s);
+    for (size_t done = 0; done < map.size && status == LORIS_OK; done += piece) {
+        sha256_update(&s, map.data + done, map.size - done < piece ? map.size - done : piece);
+        file_map_release(&map);
+        status = check_cancelled();
+    }
+    file_map_close(&map);
+    if (status == LORIS_OK)
+        end_as_text(&s, hex);
+    return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/safetensors_write.h"
+#include "nets/i3d_convert.h"
 
 enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20 }; /* numbers at a time; bytes read until memory is given back */
 
@@ -154,12 +155,27 @@ static loris_status write_output(job *j, const char *path, convert_result *resul
     return safetensors_commit(out);
 }
 
+/* Networks of other kinds are known by their tensors' names; *taken when it was one of them. */
+static loris_status convert_other(const char *input, const char *output, const convert_settings *settings,
+                                  convert_result *result, bool *taken) {
+    checkpoint *file;
+    TRY(checkpoint_open(&file, input));
+    *taken = i3d_recognise(file);
+    loris_status status = *taken ? i3d_convert(file, output, settings, result) : LORIS_OK;
+    checkpoint_close(file);
+    return status;
+}
+
 loris_status convert_checkpoint(const char *input, const char *output, const convert_settings *settings,
                                 convert_result *result) {
     network *n;
+    bool other;
     convert_result unused;
     result = result ? result : &unused;
     *result = (convert_result){0};
+    TRY(convert_other(input, output, settings, result, &other));
+    if (other)
+        return LORIS_OK;
     TRY(network_open(&n, input, settings->config, true));
     job j = {.n = n, .settings = settings};
     j.raw = malloc(CHUNK * sizeof(double));

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/file.h"
 #include "core/sha256.h"
@@ -11,13 +10,8 @@
 static const char *const no_configuration_hint =
     "a model is a .safetensors file with a \"config\" entry in its metadata, or with config.json beside it";
 
-static bool is_folder(const char *path) {
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 const char *model_path(arena *memory, const char *path) {
-    return is_folder(path) ? arena_printf(memory, "%s/model.safetensors", path) : arena_strdup(memory, path);
+    return folder_exists(path) ? arena_printf(memory, "%s/model.safetensors", path) : arena_strdup(memory, path);
 }
 
 loris_status model_configuration(const json **out, const char **where, arena *memory, const safetensors *file) {
@@ -175,22 +169,7 @@ void model_close(model *m) {
     arena_free(m->memory);
 }
 
-/* In pieces, so that a file of gigabytes is never in memory as a whole. */
-void model_hash(const model *m, char hex[65]) {
-    static const size_t piece = (size_t)16 << 20;
-    file_map map;
-    hex[0] = 0;
-    if (file_map_open(&map, m->path) != LORIS_OK)
-        return;
-    sha256 s;
-    uint8_t digest[32];
-    sha256_begin(&s);
-    for (size_t done = 0; done < map.size; done += piece) {
-        sha256_update(&s, map.data + done, map.size - done < piece ? map.size - done : piece);
-        file_map_release(&map);
-    }
-    sha256_end(&s, digest);
-    for (int i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    file_map_close(&map);
+void model_hash(const model *m, char hex[SHA256_HEX]) {
+    if (sha256_file(m->path, hex) != LORIS_OK)
+        hex[0] = '\0';
 }

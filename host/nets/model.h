@@ -4,6 +4,7 @@
 #define LORIS_NETS_MODEL_H
 
 #include "core/safetensors.h"
+#include "core/sha256.h"
 #include "nets/unet.h"
 
 /* A spectrogram model's signal: log bands of a mono sound, minus the style's mean, scaled. */
@@ -46,6 +47,6 @@ loris_status model_configuration(const json **out, const char **where, arena *me
 const char *model_path(arena *memory, const char *path);
 
 /* SHA-256 of the weights file as 64 hex digits. */
-void model_hash(const model *m, char hex[65]);
+void model_hash(const model *m, char hex[SHA256_HEX]);
 
 #endif

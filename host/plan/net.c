@@ -233,6 +233,13 @@ int net_weight_rank(net *n, const char *name) {
     return e ? e->source->rank : 0;
 }
 
+int net_weight_outputs(net *n, const char *at) {
+    char name[SCOPE_MAX];
+    snprintf(name, sizeof name, "%s.weight", at);
+    const weight_entry *e = find_weight(n, name);
+    return e && e->source->rank > 0 && e->source->dim[0] <= INT32_MAX ? (int)e->source->dim[0] : 0;
+}
+
 static void dims_text(char *out, size_t size, int rank, const int64_t *dim) {
     size_t at = (size_t)snprintf(out, size, "[");
     for (int i = 0; i < rank && at < size; i++)

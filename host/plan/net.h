@@ -81,6 +81,7 @@ void enter(net *n, const char *format, ...) PRINTF_LIKE(2, 3);
 void leave(net *n);
 bool has(net *n, const char *weight); /* does the model hold scope + weight? */
 int net_weight_rank(net *n, const char *weight);           /* its number of dimensions; 0 when the model lacks it */
+int net_weight_outputs(net *n, const char *at);            /* the first side of at.weight; 0 when the model lacks it */
 
 const char *phase_name(phase p); /* "step" */
 shape shape_of(const net *n, tensor t);
