@@ -1,5 +1,5 @@
-/* Golden features and logits of I3D: frames.npy (16,224,224,3) of bytes -> features.npy (1,1024), logits.npy (1,400). The weights,
- * which are not ours to give, are named by the caller. */
+/* Golden features and logits of I3D: frames.npy (16,224,224,3) of bytes -> features.npy (1,1024), logits.npy (1,400).
+ * The weights, which are not ours to give, are named by the caller. */
 #include <stdlib.h>
 
 #include "api/verify.h"
@@ -9,8 +9,8 @@ bool verify_is_i3d(const verifier *v) {
     return verify_has(v, "frames") && verify_has(v, "features");
 }
 
-/* Some 60 layers of sums of up to 5200 terms, each off by 2^-24 sqrt(K) of its magnitude: 3e-5; a hundredth part of a margin of
- * 1e-3 of the largest that the golden arrays are asked to keep to. */
+/* Some 60 layers of sums of up to 5200 terms, each off by 2^-24 sqrt(K) of its magnitude: 3e-5; a hundredth part of a
+ * margin of 1e-3 of the largest that the golden arrays are asked to keep to. */
 static const double TOLERANCE = 1e-3;
 
 static loris_status read_frames(const verifier *v, uint8_t **out) {

@@ -21,8 +21,8 @@ static loris_status add_array(checkpoint_list *list, const checkpoint_source *s,
     const pickle_array *a = &v->array;
     checkpoint_tensor t = {.name = name, .type = a->type, .rank = a->rank, .data = (const uint8_t *)a->data.data};
     if (!t.data)
-        return fail(LORIS_ERROR_INPUT, "download or save the file again",
-                    "%s: byte %zu: array \"%s\" has no numbers", s->path, v->at, name);
+        return fail(LORIS_ERROR_INPUT, "download or save the file again", "%s: byte %zu: array \"%s\" has no numbers",
+                    s->path, v->at, name);
     t.count = a->data.length / number_size(a->type);
     t.span = a->data.length;
     int64_t stride = 1;
@@ -72,7 +72,8 @@ loris_status checkpoint_list_numpy(checkpoint_list *list, const checkpoint_sourc
     TRY(pickle_read(&root, s->memory, s->data, s->size, &at, s->path));
     if (root->type == PICKLE_DICT)
         TRY(list_dict(&w, root, "", 0));
-    return list->count ? LORIS_OK
-                       : fail(LORIS_ERROR_INPUT, "expected a file written by torch.save() or a pickle of NumPy's arrays",
-                              "%s: a pickle, but it holds no arrays", s->path);
+    return list->count
+               ? LORIS_OK
+               : fail(LORIS_ERROR_INPUT, "expected a file written by torch.save() or a pickle of NumPy's arrays",
+                      "%s: a pickle, but it holds no arrays", s->path);
 }

