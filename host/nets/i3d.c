@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
 #include "core/json.h"
-#include "core/safetensors.h"
 #include "core/sha256.h"
+#include "nets/model.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
 
@@ -101,27 +100,21 @@ static net *record(i3d *i) {
 
 /* What the converter noted: {"kind": "i3d", "weights": ...} (docs/formats.md). */
 static loris_status read_notes(i3d *i, const char *path) {
-    const json *metadata = safetensors_metadata(i->file), *entry = metadata ? json_get(metadata, "config") : NULL;
-    const json *config = NULL, *source;
-    const char *kind = "";
-    i->source = "";
-    if (entry) {
-        TRY(json_parse(&config, i->memory, entry->string, strlen(entry->string), path));
-        const json *value = json_get(config, "kind");
-        kind = value && value->type == JSON_STRING ? value->string : "";
-        source = json_get(config, "weights");
-        i->source = source && source->type == JSON_STRING ? source->string : "";
-    }
-    if (strcmp(kind, "i3d") != 0)
+    const json *config = NULL;
+    const char *where;
+    TRY(model_configuration(&config, &where, i->memory, i->file));
+    const json *kind = json_get(config, "kind"), *source = json_get(config, "weights");
+    if (!kind || kind->type != JSON_STRING || strcmp(kind->string, "i3d") != 0)
         return fail(LORIS_ERROR_INPUT, "make one with loris-cl convert, or with tools/get-i3d.sh",
                     "%s: not a model of I3D", path);
+    i->source = source && source->type == JSON_STRING ? source->string : "";
     return LORIS_OK;
 }
 
 static loris_status open_i3d(i3d *i, const char *given) {
     /* A window fills a processor; graphics processors want more at once where the last layers have few positions. */
     i->batch = i->c->dev.type & CL_DEVICE_TYPE_CPU ? 1 : 4;
-    const char *path = folder_exists(given) ? arena_printf(i->memory, "%s/i3d.safetensors", given) : given;
+    const char *path = model_path(i->memory, given);
     size_t bytes;
     if (!path)
         return fail_memory("I3D");

@@ -19,7 +19,7 @@ extern const int i3d_branch_kernel[I3D_BRANCH_UNITS];
 
 typedef struct i3d i3d;
 
-/* `path`: a .safetensors file of loris-cl convert, or a folder that holds i3d.safetensors. LORIS_ERROR_INPUT: not a model of I3D,
+/* `path`: a .safetensors file of loris-cl convert, or its folder. LORIS_ERROR_INPUT: not a model of I3D,
  * a tensor that is missing or does not fit. `c` outlives it. */
 loris_status i3d_new(i3d **out, compute *c, const char *path);
 void i3d_free(i3d *i); /* NULL is allowed */
