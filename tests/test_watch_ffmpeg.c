@@ -127,6 +127,32 @@ static void test_free_moves(void **state) {
     rhythm_free(&r);
 }
 
+/* A pan with grain, flicker and two cuts; dead stops; turns without a rest. */
+static void test_hard_moves_stops_and_turns(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        event_kind kind;
+        double f;
+        size_t cuts;
+    } clips[] = {{"beats-hard", EVENT_ONSET, 0.85, 2},
+                 {"impact-free", EVENT_IMPACT, 0.9, 0},
+                 {"bounce-96bpm", EVENT_IMPACT, 0.8, 0}};
+    for (size_t i = 0; i < sizeof clips / sizeof *clips; i++) {
+        truth t = read_truth(clips[i].name);
+        rhythm r = watch_name(clips[i].name);
+        double bias, f = f_measure(&r, clips[i].kind, &t, &bias);
+        check_sane(&r);
+        if (!(f >= clips[i].f))
+            fail_msg("%s: F %.3f", clips[i].name, f);
+        assert_true(fabs(bias) <= 0.02);
+        assert_int_equal(r.cut_count, clips[i].cuts);
+        if (i == 2)
+            assert_true(fabs(r.bpm - 96.0) <= 0.02 * 96.0);
+        rhythm_free(&r);
+    }
+}
+
 /* ---- made videos ------------------------------------------------------------------------------------------------- */
 
 static rhythm watch_made(const made_video *made) {
@@ -278,10 +304,15 @@ static void test_progress_and_motion(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_regular_moves), cmocka_unit_test(test_free_moves),
-        cmocka_unit_test(test_little_to_see), cmocka_unit_test(test_pan),
-        cmocka_unit_test(test_cut),           cmocka_unit_test(test_flash_is_no_cut),
-        cmocka_unit_test(test_wrong_input),   cmocka_unit_test(test_progress_and_motion),
+        cmocka_unit_test(test_regular_moves),
+        cmocka_unit_test(test_free_moves),
+        cmocka_unit_test(test_hard_moves_stops_and_turns),
+        cmocka_unit_test(test_little_to_see),
+        cmocka_unit_test(test_pan),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_flash_is_no_cut),
+        cmocka_unit_test(test_wrong_input),
+        cmocka_unit_test(test_progress_and_motion),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

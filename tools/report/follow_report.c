@@ -16,9 +16,8 @@ static const char usage[] =
     "usage: follow-report [-n SEEDS] [--json] [--pictures FOLDER] [--only seeing|sound|long]\n"
     "                     --model MODEL --work FOLDER (VIDEO... | --samples FOLDER)\n"
     "Makes soundtracks of the videos and prints how they follow and whether they are music. Beside a video may lie a\n"
-    ".json with its true events (\"events_s\"). Sounds and rhythms go into the folder named by --work. Exit status 7: "
-    "a\n"
-    "bar is missed.\n";
+    ".json with its true events (\"events_s\"). Sounds and rhythms go into the folder named by --work; rhythms of\n"
+    "drawings that lie there already are not watched again. Exit status 7: a bar is missed.\n";
 
 typedef struct options {
     char *model, *pictures, *work; /* absolute; free() */

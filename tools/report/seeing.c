@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/file.h"
 #include "music/compose.h"
 #include "report.h"
 #include "rhythm/beat_scores.h"
@@ -79,10 +80,16 @@ static double grid_stretch(const rhythm *r) {
     return most;
 }
 
+/* A drawing that an earlier report watched is not watched again: its rhythm lies in the folder. */
 static loris_status draw_and_watch(report *r, const drawn_clip *c, rhythm *seen) {
     static const char path[] = "drawn.y4m";
+    char json_path[64];
+    snprintf(json_path, sizeof json_path, "drawn-%d%s%s.rhythm.json", (int)c->seed, c->textured ? "-textured" : "",
+             c->pan > 0 ? "-panned" : "");
+    if (file_exists(json_path))
+        return rhythm_read(seen, json_path);
     TRY(drawn_write(c, path));
-    loris_status status = watch_clip(r->engine, path, "drawn.rhythm.json", NULL, seen);
+    loris_status status = watch_clip(r->engine, path, json_path, NULL, seen);
     remove(path); /* tens of megabytes each */
     return status;
 }
