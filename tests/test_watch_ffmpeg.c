@@ -256,6 +256,37 @@ static void test_flash_is_no_cut(void **state) {
     rhythm_free(&r);
 }
 
+/* Rows as a flare leaves them that goes in one frame (as measured in a film), flicker, and a cut. */
+static void test_light_is_no_motion(void **state) {
+    (void)state;
+    static const struct {
+        float jump, likeness;
+        bool flash, cut;
+    } known[] = {{19.0f, 0.93f, true, false},
+                 {8.0f, 0.97f, true, false},
+                 {5.0f, 0.99f, false, false},
+                 {23.0f, 0.13f, false, true}};
+    static const float mean = 110.0f, variance = 2500.0f;
+    enum { PAIRS = sizeof known / sizeof *known };
+    double time[PAIRS + 1];
+    float rows[PAIRS][FLOW_FEATURES] = {0};
+    pair_mark marks[PAIRS];
+    for (size_t i = 0; i <= PAIRS; i++)
+        time[i] = (double)i;
+    for (size_t i = 0; i < PAIRS; i++) {
+        float later = mean + known[i].jump;
+        rows[i][FLOW_SUM_A] = mean;
+        rows[i][FLOW_SUM_B] = later;
+        rows[i][FLOW_SUM_AA] = mean * mean + variance;
+        rows[i][FLOW_SUM_BB] = later * later + variance;
+        rows[i][FLOW_SUM_AB] = mean * later + known[i].likeness * variance;
+    }
+    const motion m = {.frames = PAIRS + 1, .time = time, .features = rows[0]};
+    motion_cuts(&m, marks);
+    for (size_t i = 0; i < PAIRS; i++)
+        assert_true(marks[i].flash == known[i].flash && marks[i].cut == known[i].cut);
+}
+
 static void test_wrong_input(void **state) {
     (void)state;
     watch_settings settings = watch_defaults();
@@ -311,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_pan),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flash_is_no_cut),
+        cmocka_unit_test(test_light_is_no_motion),
         cmocka_unit_test(test_wrong_input),
         cmocka_unit_test(test_progress_and_motion),
     };

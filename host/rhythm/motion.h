@@ -22,7 +22,7 @@ void motion_free(motion *m); /* frees the arrays and zeroes; NULL is allowed */
 /* What is known about a pair of frames as a whole. */
 typedef struct pair_mark {
     bool cut;    /* a new shot begins with the later frame */
-    bool flash;  /* one of the two lights up: nothing can be said of motion */
+    bool flash;  /* the light changes: nothing can be said of motion */
     bool camera; /* the camera moves: what moves by itself counts, else all that is seen to move */
 } pair_mark;
 
