@@ -1,5 +1,7 @@
 /* The program around its work: options, help, manual page, completion, devices, verify. What it does to videos is in
  * test_cli_run_ffmpeg.c. */
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,9 +11,10 @@
 #include "music/score.h"
 #include "scratch.h"
 #include "spawned.h"
+#include "wrong_kernels.h"
 
-static const char *const commands[] = {"run",     "rhythm", "infer",   "convert", "info",
-                                       "devices", "verify", "profile", "doctor", "version", "help"};
+static const char *const commands[] = {"run",    "rhythm",  "infer",  "convert", "info",    "devices",
+                                       "verify", "profile", "doctor", "report",  "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -391,6 +394,78 @@ static void test_the_doctor(void **state) {
     spawn_free(&s);
 }
 
+/* A report names neither who runs it nor where. */
+static void test_a_bug_report(void **state) {
+    (void)state;
+    char cache[1024], home[1024], host[256], line[1200];
+    size_t size;
+    spawned s;
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
+    snprintf(home, sizeof home, "HOME=%s", scratch(""));
+    const spawn_settings settings = {.environment = (const char *const[]){cache, home, NULL}};
+    snprintf(line, sizeof line, "report -o %s", scratch("report.txt"));
+    run_line(&s, line, &settings);
+    assert_int_equal(s.status, 0);
+    spawn_free(&s);
+    char *said = scratch_read(scratch("report.txt"), &size);
+    said = realloc(said, size + 1);
+    said[size] = '\0';
+    static const char *const parts[] = {"loris-cl 0.",  "build ", "processor ", "known answer",
+                                        "+ evaluation", "doctor", "drivers",    "model      bands"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_contains(said, parts[i]);
+    assert_null(strstr(said, scratch("")));
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    for (const char *at = said; strcmp(host, "localhost") && (at = strstr(at, host)); at++) /* not as a word */
+        assert_true(isalnum((unsigned char)at[-1]) || isalnum((unsigned char)at[strlen(host)]));
+    free(said);
+
+    /* ... not even where a variable tells it */
+    char vendors[1100];
+    snprintf(vendors, sizeof vendors, "OPENCL_VENDOR_PATH=%s/vendors", scratch(""));
+    run_line(&s, "report --json", &(spawn_settings){.environment = (const char *const[]){cache, home, vendors, NULL}});
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "~/vendors");
+    assert_null(strstr(s.out, scratch("")));
+    arena *a = arena_new();
+    const json *report, *doctor;
+    assert_ok(json_parse(&report, a, s.out, strlen(s.out), "report"));
+    assert_ok(json_need_array(report, "doctor", &doctor, "report"));
+    assert_true(doctor->count > 3);
+    arena_free(a);
+    spawn_free(&s);
+    run_line(&s, "report -o /no/such/folder/report.txt", &settings);
+    assert_int_equal(s.status, 5);
+    spawn_free(&s);
+}
+
+/* One device against itself: they agree, unless one has other kernels. */
+static void test_verify_against_a_device(void **state) {
+    (void)state;
+    char cache[1024], line[1400];
+    spawned s;
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
+    const spawn_settings settings = {.environment = (const char *const[]){cache, NULL}};
+    run_line(&s, "verify --against 0 --model " LORIS_TEST_DATA "/unet/channels", &settings);
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "nodes agree");
+    spawn_free(&s);
+    snprintf(line, sizeof line, "verify --against 0 --kernels-dir %s --model %s/unet/channels", wrong_silu("silu"),
+             LORIS_TEST_DATA);
+    run_line(&s, line, &settings);
+    assert_int_equal(s.status, 1);
+    assert_contains(s.err, "the first: ");
+    assert_contains(s.err, "variant");
+    assert_contains(s.out, "allowed");
+    spawn_free(&s);
+    run_line(&s, "verify --against 99", &settings);
+    assert_int_equal(s.status, 4);
+    spawn_free(&s);
+    run_line(&s, "verify --against 0 no-such-video.mp4", &settings);
+    assert_int_equal(s.status, 3);
+    spawn_free(&s);
+}
+
 static void test_verify_knows_the_device(void **state) {
     (void)state;
     spawned s;
@@ -544,6 +619,8 @@ int main(void) {
         cmocka_unit_test(test_no_device),
         cmocka_unit_test(test_devices_examined),
         cmocka_unit_test(test_the_doctor),
+        cmocka_unit_test(test_a_bug_report),
+        cmocka_unit_test(test_verify_against_a_device),
         cmocka_unit_test(test_verify_knows_the_device),
         cmocka_unit_test(test_verify_of_what_is_no_folder),
         cmocka_unit_test(test_convert_and_info),

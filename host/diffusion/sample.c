@@ -383,11 +383,15 @@ static void tell(const sampler *r, int done) {
                                 (r->request.inpaint ? r->request.inpaint->resamples : 1));
 }
 
+static void set_window(const sampler *r, const denoiser *e, int w) {
+    plan_set(e->plan, e->start, (cl_uint)r->windows.start[w]);
+    plan_set(e->plan, e->fresh, (cl_uint)r->windows.fresh[w]);
+    plan_set(e->plan, e->weight_start, (cl_uint)(w * r->windows.length));
+}
+
 static loris_status evaluate(sampler *r, const denoiser *e, int index, int done) {
     for (int w = 0; w < r->windows.count; w++) {
-        plan_set(e->plan, e->start, (cl_uint)r->windows.start[w]);
-        plan_set(e->plan, e->fresh, (cl_uint)r->windows.fresh[w]);
-        plan_set(e->plan, e->weight_start, (cl_uint)(w * r->windows.length));
+        set_window(r, e, w);
         TRY(plan_run(e->plan, PHASE_STEP, index));
         tell(r, done + w + 1);
     }
@@ -591,6 +595,19 @@ loris_status sampler_outline(const sampling_request *request, text *out) {
         status = draft(record_update(r), "sampler", out);
     sampler_free(r);
     return status == LORIS_OK && text_failed(out) ? fail_memory("a plan's description") : status;
+}
+
+loris_status sampler_stand(sampler *r, plan *plans[SAMPLER_PLANS], int *count) {
+    const denoiser *networks[] = {&r->plain, &r->guided};
+    *count = 0;
+    TRY(begin_clips(r));
+    for (int i = 0; i < 2; i++)
+        if (networks[i]->plan) {
+            set_window(r, networks[i], 0);
+            plans[(*count)++] = networks[i]->plan;
+        }
+    plans[(*count)++] = r->update;
+    return LORIS_OK;
 }
 
 sampling_request *sampler_request(sampler *r) {

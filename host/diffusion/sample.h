@@ -6,6 +6,7 @@
 #include "diffusion/schedule.h"
 #include "diffusion/windows.h"
 #include "nets/unet.h"
+#include "plan/plan.h"
 
 typedef struct sampling_settings {
     sampler_kind sampler;
@@ -82,6 +83,11 @@ loris_status sample_clip(const sampling_request *request, float *out, sampling_r
  * progress from the sampler's request, whose members for these may be changed between runs. */
 typedef struct sampler sampler;
 loris_status sampler_new(sampler **out, const sampling_request *request);
+/* Takes the clips in, sets the networks to the first window, and gives the plans of which a step consists: networks, then the
+ * update. For comparing devices (plan/compare.h). */
+enum { SAMPLER_PLANS = 3 };
+loris_status sampler_stand(sampler *s, plan *plans[SAMPLER_PLANS], int *count);
+
 sampling_request *sampler_request(sampler *s);
 const windows *sampler_windows(const sampler *s);
 loris_status sampler_run(sampler *s, float *out, sampling_report *report);

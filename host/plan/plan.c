@@ -192,18 +192,30 @@ static loris_status enqueue_call(compute *c, const launch *a, bool first) {
     return status;
 }
 
-loris_status plan_run(plan *p, phase which, int evaluation) {
+/* `only`: of its launches alone; NULL = all. */
+static loris_status enqueue_phase(plan *p, phase which, int evaluation, const node *only) {
     compute *c = p->compute;
     if (evaluation < 0 || evaluation >= p->net->evals)
         return fail(LORIS_ERROR_INTERNAL, NULL, "%s: there is no evaluation %d", p->net->name, evaluation);
     TRY(update_arguments(p, which, evaluation));
     const node *before = NULL;
     for (const launch *a = p->launches[which]; a; a = a->next) {
+        if (only && a->node != only)
+            continue;
         if (a->node != before)
             TRY(stage_fill(p, a->node));
         TRY(a->call ? enqueue_call(c, a, a->node != before) : enqueue(c, a, a->node != before));
         before = a->node;
     }
+    return LORIS_OK;
+}
+
+loris_status plan_run_node(plan *p, int k, int evaluation) {
+    return enqueue_phase(p, p->order[k]->phase, evaluation, p->order[k]);
+}
+
+loris_status plan_run(plan *p, phase which, int evaluation) {
+    TRY(enqueue_phase(p, which, evaluation, NULL));
     /* Some drivers finish compiling a kernel at its first launch, so the binary is worth keeping only after that. */
     if (which == p->last_phase && !p->stored) {
         p->stored = true;

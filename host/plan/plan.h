@@ -36,6 +36,10 @@ void plan_set(plan *p, int parameter, cl_uint value);
  * earlier phases to have run. */
 loris_status plan_run(plan *p, phase which, int evaluation);
 
+/* Enqueues node `k` alone (see plan_node_count()), for comparing devices: its inputs must be there, what it writes may be
+ * overwritten by the nodes after it. */
+loris_status plan_run_node(plan *p, int k, int evaluation);
+
 /* Facts known before the first run. */
 size_t plan_memory(const plan *p);         /* device bytes for activations, scratch and persistent tensors, without weights */
 double plan_flop(const plan *p, phase which);

@@ -47,6 +47,34 @@ LORIS_API loris_status loris_device_examine(const loris_engine_settings *setting
  * takes. */
 LORIS_API loris_status loris_doctor(const char *root, loris_findings **findings, bool *usable);
 
+/* What this library was built with: compiler, and the parts that a build may lack. One line. */
+LORIS_API const char *loris_build(void);
+
+/* A node of a network on two devices. Texts live during the call that receives it. */
+typedef struct loris_node_comparison {
+    const char *network, *name, *operation, *shape;
+    const char *kernel[2], *variant[2], *backend[2]; /* on the reference, on the device that is tested */
+    double error, scale, allowed;                    /* largest |tested - reference| and |reference|; what may be */
+    size_t position;                                 /* of the largest error in the output */
+    double values[2];                                /* there */
+    bool differs;
+} loris_node_comparison;
+
+typedef void loris_comparison_function(void *user, const loris_node_comparison *node);
+
+typedef struct loris_compare_settings {
+    const char *model;               /* a .safetensors file or its folder; required */
+    const char *video;               /* whose conditioning is computed with; NULL = made-up numbers */
+    loris_comparison_function *node; /* receives every node; NULL = none */
+    void *node_user;
+} loris_compare_settings;
+
+/* Computes one evaluation of the model's networks and one update of the sampler on both, node by node, each with the
+ * reference's inputs, and compares what each node writes. Both engines should have the same precision. LORIS_MISMATCH:
+ * the message names the first node that differs, with kernel, variant and sizes. Tolerances: host/plan/compare.h. */
+LORIS_API loris_status loris_compare(loris_engine *reference, loris_engine *tested,
+                                     const loris_compare_settings *settings, size_t *nodes);
+
 #ifdef __cplusplus
 }
 #endif
