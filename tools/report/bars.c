@@ -37,6 +37,7 @@ static const figure_spec specs[FIGURES] = {
                          "seen: a 5 px pan moves F by less than 0.05"},
     [HEARD_LUFS] = {"lufs", "LUFS", TABLE_SOUND, 1, BAR_ALWAYS, -17, -15, "loudness -16 +-1 LUFS"},
     [HEARD_PEAK] = {"true_peak_db", "peak dBTP", TABLE_SOUND, 1, BAR_ALWAYS, -HUGE_VAL, -0.995, "true peak <= -1 dBTP"},
+    [HEARD_LEFT_OUT] = {"events_left_out", "left out", TABLE_SOUND, 0, 0, 0, 0, NULL},
     [HEARD_RECALL] = {"recall_50ms", "recall", TABLE_SOUND, 2, BAR_ALWAYS, 0.85, HUGE_VAL,
                       "recall of events by onsets heard within 50 ms >= 0.85"},
     [HEARD_LATE] = {"late_ms", "late ms", TABLE_SOUND, 0, BAR_ALWAYS, 0, 20,
@@ -194,7 +195,7 @@ static verdict judge(const results *r, figure f) {
 }
 
 void results_markdown(text *out, const results *r) {
-    text_printf(out, "### Bars\n\n| bar | met by | nearest to it | |\n| --- | --- | --- | --- |\n");
+    text_printf(out, "### Bars\n\n| bar | met by | worst | |\n| --- | --- | --- | --- |\n");
     for (figure f = 0; f < FIGURES; f++) {
         verdict v = judge(r, f);
         if (v.judged)

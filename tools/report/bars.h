@@ -25,6 +25,7 @@ typedef enum figure {
     /* of a soundtrack */
     HEARD_LUFS,
     HEARD_PEAK,
+    HEARD_LEFT_OUT,
     HEARD_RECALL,
     HEARD_LATE,
     HEARD_F,

@@ -146,33 +146,54 @@ static loris_status compare_other(report *r, const clip *c, const clip *other) {
     return status == LORIS_OK ? results_add(&r->results, &one) : status;
 }
 
-/* ---- soundtracks ------------------------------------------------------------------------------------------------- */
-
-static loris_status draw(const report *r, const clip *c, const sound *s, const score *written) {
-    char path[4096];
-    size_t count;
-    const double *events = events_of(c, &count);
-    snprintf(path, sizeof path, "%s/%s-sound.svg", r->pictures, c->name);
-    return spectrogram_svg(path, c->name, s, events, count, written);
+/* What is to be heard in a soundtrack: the true events, or else the moves seen, without those that the composer leaves
+ * out because they are weak and between the sixteenths. *events is the caller's to free. */
+static loris_status events_due(const clip *c, const score *written, double **events, size_t *count) {
+    static const double MOVED = 0.046; /* seconds: how far the grid takes an accent at most */
+    size_t all, next = 0;
+    const double *from = events_of(c, &all);
+    *events = malloc((all + 1) * sizeof **events);
+    *count = 0;
+    if (!*events)
+        return fail_memory("events");
+    for (size_t i = 0; i < all; i++) {
+        while (next < written->accent_count && written->accents[next].time < from[i] - MOVED)
+            next++;
+        if (c->truth || (next < written->accent_count && written->accents[next].time <= from[i] + MOVED))
+            (*events)[(*count)++] = from[i];
+    }
+    return LORIS_OK;
 }
+
+/* ---- soundtracks ------------------------------------------------------------------------------------------------- */
 
 static loris_status measure_sound(report *r, const clip *c, const char *wav, const loris_report *made,
                                   const score *written, double clicks_late) {
     sound s;
-    size_t count;
-    const double *events = events_of(c, &count);
-    char name[80];
+    size_t count, all;
+    double *events;
+    char name[80], picture[4096];
     snprintf(name, sizeof name, "%s %llu", c->name, (unsigned long long)made->seed);
     result one = result_of(TABLE_SOUND, BAR_ALWAYS | (written->bpm > 0 ? BAR_BEAT : BAR_FREE), name, made->style);
-    TRY(sound_read(&s, wav));
-    loris_status status = measure_events(r, c, &s, events, count, clicks_late, &one);
+    TRY(events_due(c, written, &events, &count));
+    loris_status status = sound_read(&s, wav);
+    if (status != LORIS_OK) {
+        free(events);
+        return status;
+    }
+    status = measure_events(r, c, &s, events, count, clicks_late, &one);
     if (status == LORIS_OK)
         status = harmonic_share(&s, &one.value[HEARD_HARMONIC]);
     if (status == LORIS_OK)
         status = chroma_agreement(&s, written, &one.value[HEARD_CHROMA]);
-    if (status == LORIS_OK && r->pictures && made->seed == 0)
-        status = draw(r, c, &s, written);
+    if (status == LORIS_OK && r->pictures && made->seed == 0) {
+        snprintf(picture, sizeof picture, "%s/%s-sound.svg", r->pictures, c->name);
+        status = spectrogram_svg(picture, c->name, &s, events, count, written);
+    }
     free(s.samples);
+    free(events);
+    events_of(c, &all);
+    one.value[HEARD_LEFT_OUT] = (double)(all - count);
     one.value[HEARD_LUFS] = made->lufs;
     one.value[HEARD_PEAK] = made->true_peak_db;
     one.value[HEARD_BPM_WRITTEN] = written->bpm;
