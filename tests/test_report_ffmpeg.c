@@ -7,7 +7,10 @@
 #include "compare.h"
 #include "core/json.h"
 #include "drawn.h"
+#include "markup_check.h"
 #include "measure.h"
+#include "report.h"
+#include "scratch.h"
 
 #define TWO_PI 6.283185307179586476925286766559
 
@@ -291,6 +294,38 @@ static void test_bars(void **state) {
     results_free(&all);
 }
 
+/* ---- the picture ------------------------------------------------------------------------------------------------- */
+
+static void test_spectrogram(void **state) {
+    (void)state;
+    static const double events[] = {0.5, 1.2, 15.1, 18.9};
+    enum { COUNT = sizeof events / sizeof *events };
+    sound s = silence(19);
+    note notes[] = {{0, 19, PART_HARMONY, 69, 90}};
+    score pulse = {.style = STYLE_POP, .bpm = 120, .offset = 0.5, .seconds = 19, .notes = notes, .note_count = 1},
+          none = {.style = STYLE_FREE, .seconds = 19};
+    size_t size;
+    for (size_t i = 0; i < COUNT; i++)
+        add_burst(&s, events[i], 0.05, 0.5);
+    assert_ok(spectrogram_svg(scratch("sound.svg"), "<a & b>", &s, events, COUNT, &pulse));
+    char *svg = scratch_read(scratch("sound.svg"), &size);
+    assert_well_formed(svg);
+    assert_int_equal(count_of(svg, "class=\"event\""), COUNT);
+    assert_int_equal(count_of(svg, "class=\"event line\""), COUNT);
+    assert_int_equal(count_of(svg, "class=\"onset\""), COUNT);
+    assert_int_equal(count_of(svg, "class=\"beat\"") + count_of(svg, "class=\"beat bar\""), 38); /* 0 .. 18.5 s */
+    assert_int_equal(count_of(svg, "class=\"beat bar\""), 10);
+    assert_int_equal(count_of(svg, "<image"), 2);                            /* rows */
+    assert_int_equal(count_of(svg, "href="), count_of(svg, "href=\"data:")); /* loads nothing */
+    free(svg);
+    assert_ok(spectrogram_svg(scratch("sound.svg"), "free", &s, events, COUNT, &none));
+    svg = scratch_read(scratch("sound.svg"), &size);
+    assert_int_equal(count_of(svg, "class=\"beat"), 0);
+    free(svg);
+    assert_int_equal(spectrogram_svg("/nowhere/at/all.svg", "x", &s, events, COUNT, &none), LORIS_ERROR_OUTPUT);
+    free(s.samples);
+}
+
 /* ---- drawn clips ------------------------------------------------------------------------------------------------- */
 
 static void test_drawn_events(void **state) {
@@ -326,7 +361,8 @@ int main(void) {
         cmocka_unit_test(test_palette),
         cmocka_unit_test(test_joints),
         cmocka_unit_test(test_bars),
+        cmocka_unit_test(test_spectrogram),
         cmocka_unit_test(test_drawn_events),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
