@@ -17,7 +17,7 @@
 #define SUM(T, load) (TERM(T, load, 0) + TERM(T, load, 1) + TERM(T, load, 2) + TERM(T, load, 3))
 #endif
 #if CLAMP
-#define RESULT(T, y) LIMIT(T, y)
+#define RESULT(T, y) LIMIT(T, y, 1.0f)
 #else
 #define RESULT(T, y) (y)
 #endif

@@ -12,8 +12,8 @@ static shape with_evals(int evals, shape s) {
     return s;
 }
 
-static float limit(double y) {
-    return (float)fmax(-1, fmin(1, y));
+static float limited(double y, double limit) {
+    return (float)fmax(-limit, fmin(limit, y));
 }
 
 static void run(net *n, const array *x, const array *f, const array *c, int evaluation, array *got) {
@@ -59,19 +59,20 @@ static void check_denoise(int x_batch, int f_batch, int length, int channels, in
     const int batch = guided || x_batch > f_batch ? x_batch : f_batch, skip = 1;
     array x = array_random(shape_1d(x_batch, length, channels), 1),
           f = array_random(shape_1d(f_batch, length, channels), 2);
-    array c = array_random(with_evals(3, shape_1d(1, 1, 4)), 3);
+    array c = array_random(with_evals(3, shape_1d(1, 1, 5)), 3);
     array want = array_new(shape_1d(batch, length, channels)), got = array_new(want.s);
     for (size_t i = 0; i < c.count; i++)
-        c.v[i] *= 1.5f; /* some results are limited */
-    const float *k = array_block(&c, evaluation, 0) + skip;
+        c.v[i] *= 1.5f;
+    float *k = array_block(&c, evaluation, 0) + skip;
+    k[2] = 0.2f + fabsf(k[2]); /* some results are limited */
     for (int b = 0; b < batch; b++)
         for (size_t i = 0; i < want.count / (size_t)batch; i++) {
             double y = array_block(&f, 0, b)[i];
             if (guided) {
                 const double null = array_block(&f, 0, batch + b)[i];
-                y = null + (array_block(&f, 0, b)[i] - null) * k[2];
+                y = null + (array_block(&f, 0, b)[i] - null) * k[3];
             }
-            array_block(&want, 0, b)[i] = limit((double)k[0] * array_block(&x, 0, b)[i] + k[1] * y);
+            array_block(&want, 0, b)[i] = limited((double)k[0] * array_block(&x, 0, b)[i] + k[1] * y, (double)k[2]);
         }
     pretend_kind(kind);
     net *n = net_new(support_compute(), NULL, "test", 3);
@@ -101,13 +102,13 @@ static void test_denoise(void **state) {
 static void test_nan_stays(void **state) {
     (void)state;
     float x[19] = {0}, f[19] = {0}, got[19];
-    const float c[2] = {1, 1};
+    const float c[3] = {1, 1, 1};
     f[3] = f[17] = NAN;
     net *n = net_new(support_compute(), NULL, "test", 1);
     net_output(n, "out",
                denoise(n, net_input(n, "x", PHASE_STEP, shape_1d(1, 19, 1), STORE_F32),
                        net_input(n, "f", PHASE_STEP, shape_1d(1, 19, 1), STORE_F32),
-                       net_input(n, "c", PHASE_RUN, shape_1d(1, 1, 2), STORE_F32), 0));
+                       net_input(n, "c", PHASE_RUN, shape_1d(1, 1, 3), STORE_F32), 0));
     const support_input inputs[] = {{"x", x, sizeof x}, {"f", f, sizeof f}, {"c", c, sizeof c}, {0}};
     support_run(n, inputs, 0, "out", got, 19);
     for (int i = 0; i < 19; i++)
@@ -120,8 +121,8 @@ static void test_refuses(void **state) {
         net *n = net_new(support_compute(), NULL, "test", 1);
         tensor x = net_input(n, "x", PHASE_STEP, shape_1d(1, 3, 4), STORE_F32);
         tensor f = net_input(n, "f", PHASE_STEP, shape_1d(i == 0 ? 2 : 1, 3, i == 1 ? 5 : 4), STORE_F32);
-        tensor c = net_input(n, "c", PHASE_RUN, shape_1d(1, 1, 2), STORE_F32);
-        net_output(n, "out", i == 2 ? scale_by(n, x, c, 2) : denoise(n, x, f, c, 0));
+        tensor c = net_input(n, "c", PHASE_RUN, shape_1d(1, 1, 3), STORE_F32);
+        net_output(n, "out", i == 2 ? scale_by(n, x, c, 3) : denoise(n, x, f, c, 0));
         plan *p = NULL;
         assert_int_equal(plan_build(&p, n), LORIS_ERROR_INTERNAL);
         assert_non_null(strstr(loris_error_message(), i == 2 ? "scale_by" : "denoise"));

@@ -37,6 +37,7 @@ typedef struct setup {
     weights *weights;
     float *channels[2], features[4];
     sampling_settings settings;
+    noise_function *noise;
     uint64_t seed;
     int rows;
 } setup;
@@ -48,6 +49,7 @@ static void begin(setup *s, weight_generator *generate, int rows) {
     s->channels[0] = support_values((size_t)rows * 3, 21);
     s->channels[1] = support_values((size_t)(rows + 1) / 2 * 2, 22);
     support_fill(s->features, 4, 23);
+    s->noise = seeded_noise;
     s->seed = 5;
     s->settings = (sampling_settings){.sampler = SAMPLER_HEUN,
                                       .steps = 5,
@@ -93,7 +95,7 @@ static loris_status run(setup *s, int window, float *out, sampling_report *repor
                                       .settings = &s->settings,
                                       .rows = s->rows,
                                       .conditioning = &conditioning,
-                                      .noise = seeded_noise,
+                                      .noise = s->noise,
                                       .noise_user = &s->seed,
                                       .progress = seen ? see : NULL,
                                       .progress_user = seen};
@@ -125,6 +127,62 @@ static void windows_agree_with_the_whole(void **state) {
             free(cut);
             end(&s);
         }
+}
+
+static loris_status halved_noise(void *user, int draw, size_t first, size_t count, float *out) {
+    loris_status status = seeded_noise(user, draw, first, count, out);
+    for (size_t i = 0; i < count; i++)
+        out[i] *= 0.5f;
+    return status;
+}
+
+/* Half the temperature is half of all noise, to the bit: a factor of two is exact. */
+static void temperature_scales_all_noise(void **state) {
+    (void)state;
+    for (int kind = 0; kind < SAMPLER_COUNT; kind++) {
+        setup s;
+        float plain[128 * 3], cool[128 * 3], halved[128 * 3];
+        begin(&s, synthetic_weight, 128);
+        s.settings.sampler = (sampler_kind)kind;
+        assert_ok(run(&s, 0, plain, NULL, NULL));
+        s.settings.temperature = 0.5;
+        assert_ok(run(&s, 0, cool, NULL, NULL));
+        s.settings.temperature = 1;
+        s.noise = halved_noise;
+        assert_ok(run(&s, 0, halved, NULL, NULL));
+        assert_memory_equal(cool, halved, sizeof cool);
+        assert_memory_not_equal(cool, plain, sizeof cool);
+        end(&s);
+    }
+}
+
+/* Were every denoised signal 0, Heun's steps would shrink the first noise to the last level. How far denoised signals
+ * within the limit lead from there follows from the steps' weights of them. */
+static void denoised_signals_keep_the_limit(void **state) {
+    (void)state;
+    enum { ROWS = 128, STEPS = 5 };
+    static const double limit = 0.002;
+    setup s;
+    float out[ROWS * 3], free_out[ROWS * 3], noise[ROWS * 3], sigmas[STEPS + 1];
+    double reach = 0, farthest = 0;
+    begin(&s, synthetic_weight, ROWS);
+    s.settings.guidance = 1;
+    karras_sigmas(sigmas, STEPS, s.settings.sigma_min, s.settings.sigma_max, s.settings.rho);
+    for (int i = 0; i + 1 < STEPS; i++) {
+        double from = (double)sigmas[i], to = (double)sigmas[i + 1];
+        reach = reach * to / from + limit * (from - to) / 2 * (fabs(2 / from - 1 / to) + 1 / to);
+    }
+    assert_ok(run(&s, 0, free_out, NULL, NULL));
+    s.settings.limit = limit;
+    assert_ok(run(&s, 0, out, NULL, NULL));
+    assert_ok(seeded_noise(&s.seed, -1, 0, ROWS * 3, noise));
+    for (int i = 0; i < ROWS * 3; i++) {
+        double shrunk = s.settings.sigma_min * (double)noise[i];
+        assert_true(fabs((double)out[i] - shrunk) <= reach + 1e-6); /* f32 */
+        farthest = fmax(farthest, fabs((double)free_out[i] - shrunk));
+    }
+    assert_true(farthest > 2 * reach);
+    end(&s);
 }
 
 static void one_window_is_the_plain_result(void **state) {
@@ -302,7 +360,8 @@ static void impossible_settings_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows_agree_with_the_whole),    cmocka_unit_test(one_window_is_the_plain_result),
+        cmocka_unit_test(windows_agree_with_the_whole),    cmocka_unit_test(temperature_scales_all_noise),
+        cmocka_unit_test(denoised_signals_keep_the_limit), cmocka_unit_test(one_window_is_the_plain_result),
         cmocka_unit_test(conditioning_acts_where_it_is),   cmocka_unit_test(clips_side_by_side_are_clips_alone),
         cmocka_unit_test(tokens_belong_to_the_whole_clip), cmocka_unit_test(progress_counts_and_cancelling_stops),
         cmocka_unit_test(impossible_settings_are_refused),

@@ -17,6 +17,11 @@
 
 static const double TARGET_LUFS = -16, TRUE_PEAK_DB = -1;
 static const double SHORTEST = 0.5, LONGEST = 600; /* seconds */
+/* Lower than the data's, for levels of held tones that do not waver, and within what music reaches: composing.md. */
+static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviations of the data */
+/* Attacks are heard this long after their note's time in what the network makes (composing.md); the sound is taken from
+ * so much later in it. Seconds. */
+static const double ATTACK = 0.008;
 enum { MIX_RATE = 48000, MIX_CHANNELS = 2 };       /* where the original sound is mixed in */
 
 double seconds_now(void) {
@@ -41,6 +46,8 @@ loris_status job_open(job *j) {
     TRY(model_open(&j->model, s->model));
     model_hash(j->model, j->model_hash);
     TRY(bands_sampling(j->model, &j->sampling));
+    j->sampling.temperature = TEMPERATURE;
+    j->sampling.limit = LIMIT * j->sampling.sigma_data;
     if (s->steps)
         j->sampling.steps = s->steps;
     if (s->sampler)
@@ -74,7 +81,8 @@ loris_status job_watch(job *j) {
         log_message(LORIS_LOG_INFO, "%s", j->note);
     const model_bands *b = &j->model->bands;
     j->samples = (size_t)llround(j->rhythm.duration * b->rate);
-    j->rows = (j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
+    j->attack = (size_t)llround(ATTACK * b->rate);
+    j->rows = (j->attack + j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
     j->watch_seconds = seconds_now() - from;
     profile_add_stage(j->engine->compute, "watch", from);
     return LORIS_OK;
@@ -95,7 +103,8 @@ typedef struct making {
     take *take;
     const loris_take *wanted;
     conditioning conditioning;
-    float *bands; /* [rows][bands] */
+    float *bands;  /* [rows][bands] */
+    size_t passed; /* samples of the attack's time that were left out */
 } making;
 
 static loris_status compose_score(making *m) {
@@ -162,12 +171,16 @@ static loris_status denoise_bands(making *m) {
 }
 
 static loris_status keep_samples(void *user, const float *samples, size_t count) {
-    const making *m = user;
+    making *m = user;
     audio *a = &m->take->audio;
-    size_t room = m->job->samples - a->frames;
+    size_t room = m->job->samples - a->frames, early = m->job->attack - m->passed;
+    if (early > count)
+        early = count;
+    m->passed += early;
+    count -= early;
     if (count > room)
         count = room;
-    memcpy(a->samples + a->frames, samples, count * sizeof *samples);
+    memcpy(a->samples + a->frames, samples + early, count * sizeof *samples);
     a->frames += count;
     tell(m->job, "phase", (double)a->frames, (double)m->job->samples);
     return check_cancelled();

@@ -21,6 +21,7 @@ typedef struct job {
     rhythm rhythm; /* as seen or read */
     char note[LORIS_NOTE_MAX];
     size_t samples, rows;   /* of the clip: of sound, of the spectrogram */
+    size_t attack;          /* samples from a note's time to its attack */
     bands_sampler *sampler; /* of the first take, for all */
     uint64_t noise_seed;    /* of the take that is sampled */
     double watch_seconds;

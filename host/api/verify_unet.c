@@ -61,7 +61,7 @@ static net *record(const verifier *v, const golden *g, const evaluation_check *c
         return NULL;
     tensor x = net_input(n, "x", PHASE_STEP, shape_1d(batch, g->length, u->in_channels), STORE_F32);
     unet_inputs in = {.x = x, .c_noise = net_input(n, "c_noise", PHASE_RUN, shape_1d(batch, 1, 1), STORE_F32)};
-    tensor c = net_input(n, "coefficients", PHASE_RUN, shape_1d(1, 1, 4), STORE_F32);
+    tensor c = net_input(n, "coefficients", PHASE_RUN, shape_1d(1, 1, 5), STORE_F32);
     if (check->denoised)
         in.x = scale_by(n, x, c, 0);
     for (int k = 0; k <= u->levels; k++)
@@ -93,7 +93,7 @@ static loris_status write_inputs(plan *p, const golden *g, const evaluation_chec
                                  const float *x) {
     const unet_config *u = &g->model->unet;
     const scalings s = precondition(0.5, g->model->sigma_data);
-    const float coefficients[4] = {s.in, s.skip, s.out, (float)check->guidance};
+    const float coefficients[5] = {s.in, s.skip, s.out, 1, (float)check->guidance};
     const size_t items = (size_t)batch, from = (size_t)first;
     TRY(plan_write(p, "x", x, g->x.count / (size_t)g->batch * items * sizeof *x));
     TRY(plan_write(p, "coefficients", coefficients, sizeof coefficients));

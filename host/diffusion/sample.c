@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 
 /* Rows of the table of coefficients that denoising reads: scale_by index 0, denoise from 1. */
-enum { C_IN, C_SKIP, C_OUT, C_GUIDANCE, DENOISE_COEFFICIENTS };
+enum { C_IN, C_SKIP, C_OUT, C_LIMIT, C_GUIDANCE, DENOISE_COEFFICIENTS };
 
 /* Columns of the table that updates read: y <- x, y, d, p; y += noise; p <- d; x <- y or x. */
 enum { U_X, U_Y, U_D, U_P, U_KEEP, U_NOISE, U_ONE, U_TAKE, U_STAY, UPDATE_COEFFICIENTS };
@@ -161,6 +161,11 @@ static loris_status begin_denoiser(sampler *r, const denoiser *e) {
 }
 
 /* One draw of noise over each clip, in r->host. */
+/* A factor that was left out is 1. */
+static double or_one(double factor) {
+    return factor > 0 ? factor : 1;
+}
+
 static loris_status draw_noise(sampler *r) {
     const sampling_request *q = &r->request;
     const size_t each = r->elements / (size_t)r->clips;
@@ -185,8 +190,9 @@ static loris_status begin_clips(sampler *r) {
     TRY(begin_denoiser(r, &r->plain));
     TRY(begin_denoiser(r, &r->guided));
     TRY(draw_noise(r));
+    const float scale = (float)(r->sigmas[0] * or_one(r->settings.temperature));
     for (size_t i = 0; i < r->elements; i++)
-        r->host[i] *= r->sigmas[0];
+        r->host[i] *= scale;
     return write_sample(r);
 }
 
@@ -274,6 +280,7 @@ static loris_status fill_denoiser(const sampler *r, denoiser *e, bool guided) {
         row[C_IN] = s.in;
         row[C_SKIP] = s.skip;
         row[C_OUT] = s.out;
+        row[C_LIMIT] = (float)or_one(r->settings.limit);
         row[C_GUIDANCE] = (float)r->settings.guidance;
         noise[k++] = s.noise;
         row += DENOISE_COEFFICIENTS;
@@ -360,7 +367,7 @@ static loris_status build_update(sampler *r) {
             row[U_D] = e->d_weight;
             row[U_P] = e->p_weight;
             row[U_KEEP] = row[U_ONE] = 1;
-            row[U_NOISE] = e->noise_weight;
+            row[U_NOISE] = e->noise_weight * (float)or_one(r->settings.temperature);
             row[U_TAKE] = e->ends_step;
             row[U_STAY] = !e->ends_step;
         }

@@ -15,6 +15,14 @@ typedef struct sampling_settings {
     double guidance;                    /* classifier-free guidance scale; 1 = none */
     double guidance_low, guidance_high; /* it acts for sigma in this interval */
     int window, overlap, margin;        /* rows, see windows.h; window 0 = the whole clip at once */
+
+    /* Factor on the noise that a sample begins with and that stochastic samplers add; 0 = 1. Below 1 samples lie nearer
+     * to what is most likely (reduced-temperature sampling, Kingma and Dhariwal, "Glow", 2018). */
+    double temperature;
+    /* Denoised signals are limited to -limit .. limit at every evaluation (static thresholding, Saharia et al.,
+     * "Photorealistic Text-to-Image Diffusion Models", 2022), so that a value beyond the data's range cannot lead to
+     * more of its kind; 0 = 1, which is waveforms' range. */
+    double limit;
 } sampling_settings;
 
 /* What the network is told; it may reach beyond the rows that are sampled. Rows beyond `rows` are zero, and so is

@@ -6,7 +6,7 @@
 
 enum { SCALE_TONES = 7, PROGRESSIONS = 8, PROGRESSION_CHORDS = 4, ROOT_LOW = 40 };
 enum { VOICE_LOW = 52, VOICE_HIGH = 79, VOICE_CENTRE = 64 };
-enum { TONIC = 0, DOMINANT = 4, SUBTONIC = 6 };
+enum { TONIC = 0, DOMINANT = 4, SIXTH = 5, SUBTONIC = 6 };
 
 static const int major_scale[SCALE_TONES] = {0, 2, 4, 5, 7, 9, 11}, minor_scale[SCALE_TONES] = {0, 2, 3, 5, 7, 8, 10};
 
@@ -98,10 +98,23 @@ static int degree_of_bar(const composer *c, size_t i) {
     return c->key.progression[b->section % 4 == 2][b->inside % PROGRESSION_CHORDS];
 }
 
-static void add_change(composer *c, double time, int degree, bool again) {
+/* The first peak of the picture in [from, to); NULL without one. */
+static const hit *peak_within(const composer *c, double from, double to) {
+    for (size_t i = 0; i < c->hit_count && c->hits[i].time < to; i++)
+        if (c->hits[i].time >= from && c->hits[i].tier == HIT_PEAK)
+            return &c->hits[i];
+    return NULL;
+}
+
+/* Nothing changes to the same chord, unless it is to be struck `again` or a `peak` asks for another: then the chord's
+ * relative, which has two tones in common with it, takes its place. */
+static void add_change(composer *c, double time, int degree, bool again, bool peak) {
     change *last = c->change_count > 0 ? &c->changes[c->change_count - 1] : NULL;
-    if (last && (time <= last->time || (degree == last->chord.degree && !again)))
+    bool same = last && degree == last->chord.degree;
+    if ((last && time <= last->time) || (same && !again && !peak))
         return;
+    if (same && peak)
+        degree = (degree + SIXTH) % SCALE_TONES;
     change *to = &c->changes[c->change_count++];
     *to = (change){.time = time, .chord = {.degree = degree, .count = c->key.sevenths ? 4 : 3}};
     for (int k = 0; k < to->chord.count; k++)
@@ -109,25 +122,29 @@ static void add_change(composer *c, double time, int degree, bool again) {
     voice_chord(&to->chord, last ? &last->chord : NULL);
 }
 
-/* Chords change with the bars; a peak within a bar brings the next bar's chord early, and the ending brings the tonic.
- */
-loris_status harmony_plan(composer *c) {
+/* Bar i's chord, on a peak at or just after its start, and the next bar's, early, on a peak within it. */
+static void change_in_bar(composer *c, size_t i) {
     static const double SOON = 0.25; /* seconds from a change to the next */
+    const bar *b = &c->bars[i];
+    const double end = fmin(b->end, c->ending - SOON);
+    const hit *first = peak_within(c, b->start, fmin(b->start + SOON, end));
+    double start = first && i > 0 ? first->time : b->start;
+    add_change(c, start, degree_of_bar(c, i), false, first != NULL);
+    const hit *peak = peak_within(c, start + SOON, end);
+    if (peak)
+        add_change(c, peak->time, degree_of_bar(c, i + 1 < c->bar_count ? i + 1 : i), false, true);
+}
+
+loris_status harmony_plan(composer *c) {
     random_state r = composer_random(c, CONCERN_HARMONY);
     choose_key(c, &r);
-    c->changes = calloc(c->bar_count + c->hit_count + 1, sizeof *c->changes);
+    c->changes = calloc(2 * c->bar_count + 1, sizeof *c->changes);
     if (!c->changes)
         return fail_memory("the chords");
-    size_t k = 0;
-    for (size_t i = 0; i < c->bar_count && (i == 0 || c->bars[i].start < c->ending); i++) {
-        const bar *b = &c->bars[i];
-        add_change(c, b->start, degree_of_bar(c, i), false);
-        for (; k < c->hit_count && c->hits[k].time < b->end - SOON && c->hits[k].time < c->ending - SOON; k++)
-            if (c->hits[k].tier == HIT_PEAK && c->hits[k].time > b->start + SOON && i + 1 < c->bar_count)
-                add_change(c, c->hits[k].time, degree_of_bar(c, i + 1), false);
-    }
+    for (size_t i = 0; i < c->bar_count && (i == 0 || c->bars[i].start < c->ending); i++)
+        change_in_bar(c, i);
     if (c->ending < c->seconds)
-        add_change(c, c->ending, TONIC, true);
+        add_change(c, c->ending, TONIC, true, false);
     return LORIS_OK;
 }
 

@@ -84,7 +84,7 @@ tensor denoise(net *n, tensor x, tensor f, tensor c, int skip) {
         return net_fail(n, LORIS_ERROR_INTERNAL, NULL, "denoise: shapes %s and %s do not match", shape_text(sx, tx),
                         shape_text(sf, tf));
     }
-    if (!coefficients_fit(n, "denoise", shape_of(n, c), skip, pair ? 3 : 2))
+    if (!coefficients_fit(n, "denoise", shape_of(n, c), skip, pair ? 4 : 3))
         return (tensor){0};
     shape out = sx;
     if (!pair && sf.batch > sx.batch)

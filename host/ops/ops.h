@@ -140,8 +140,8 @@ void blend(net *n, tensor clip, tensor x, tensor weight, int start, int fresh);
 /* x [B,L,C] * c[e][index]; c [E,1,1,K] is a PHASE_RUN tensor of coefficients. */
 tensor scale_by(net *n, tensor x, tensor c, int index);
 
-/* EDM: clamp(c[e][skip] x + c[e][skip+1] f, -1, 1). With f of twice x's batch (conditional, then null), f becomes
- * null + (conditional - null) * c[e][skip+2] first (classifier-free guidance). */
+/* EDM: c[e][skip] x + c[e][skip+1] f, limited to -c[e][skip+2] .. c[e][skip+2]. With f of twice x's batch (conditional, then
+ * null), f becomes null + (conditional - null) * c[e][skip+3] first (classifier-free guidance). */
 tensor denoise(net *n, tensor x, tensor f, tensor c, int skip);
 
 /* state = sum over i < count of c[e][first + i] * in[i], elementwise, equal shapes, count <= 4; `in` may include the state.
