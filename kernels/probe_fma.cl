@@ -1,0 +1,23 @@
+/* How fast the device multiplies and adds in registers: eight independent chains an item, long enough to fill a pipeline of
+ * eight steps. TYPE is float, float2 ... or half, half2 ...; SCALAR its element. x becomes b - x and then x again, in every
+ * type exactly, so that the result says whether all of it was computed: out[i] = 1 + 2 + ... + 8 in each element. */
+#if FP16
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#endif
+
+#define ROUND                                                                                                          \
+    x0 = mad(x0, a, b), x1 = mad(x1, a, b), x2 = mad(x2, a, b), x3 = mad(x3, a, b);                                    \
+    x4 = mad(x4, a, b), x5 = mad(x5, a, b), x6 = mad(x6, a, b), x7 = mad(x7, a, b);
+
+/* a = -1; 8 x 8 multiply-adds of TYPE a round */
+KERNEL(probe_fma)(global TYPE *out, float minus_one, float addend, int rounds) {
+    const TYPE a = (TYPE)(SCALAR)minus_one, b = (TYPE)(SCALAR)addend;
+    TYPE x0 = (TYPE)(SCALAR)1, x1 = (TYPE)(SCALAR)2, x2 = (TYPE)(SCALAR)3, x3 = (TYPE)(SCALAR)4;
+    TYPE x4 = (TYPE)(SCALAR)5, x5 = (TYPE)(SCALAR)6, x6 = (TYPE)(SCALAR)7, x7 = (TYPE)(SCALAR)8;
+    for (int i = 0; i < rounds; i++) {
+        ROUND ROUND ROUND ROUND
+        ROUND ROUND ROUND ROUND
+    }
+    out[get_global_id(0)] = ((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7));
+}
+#undef ROUND
