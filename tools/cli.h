@@ -89,7 +89,8 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_rhythm, command_poses, command_infer, command_convert, command_info,
-    command_devices, command_verify, command_profile, command_doctor, command_report, command_version, command_help;
+    command_devices, command_verify, command_bench, command_profile, command_doctor, command_report, command_version,
+    command_help;
 enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
@@ -148,6 +149,8 @@ const command *command_named(const char *name); /* or NULL */
     }
 
 extern const option_word backend_words[], precision_words[], preset_words[];
+
+bool was_interrupted(void); /* has a signal asked the program to stop? */
 
 uint64_t new_seed(void);
 
@@ -249,5 +252,8 @@ void take_list_free(take_list *list); /* with the takes' commands, made by mallo
 /* The file or folder meant by `name`: a path, or a model's name in one of the folders of models; free() it. NULL: there
  * is none; then, unless `optional`, it has been said. */
 char *find_model(const char *name, bool optional);
+
+/* The folder share/loris-cl/KIND that came with the program; free() it. NULL: it is missing, which has been said. */
+char *find_data(const char *kind);
 
 #endif

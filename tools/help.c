@@ -82,10 +82,10 @@ static void print_option(const option *o) {
 
 static void print_usage(const command *c) {
     printf("Usage: " PROGRAM " %s [OPTIONS]", c == &command_run ? "[run]" : c->name);
-    if (c->operand.name)
-        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
     if (c->operand.second)
-        printf(" %s", c->operand.second);
+        printf(c->operand.required ? " %s %s" : " [%s %s]", c->operand.name, c->operand.second);
+    else if (c->operand.name)
+        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
     putchar('\n');
 }
 

@@ -1,6 +1,7 @@
 /* loris-cl: watches a video and composes its soundtrack. Finds the command and handles signals. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,12 +9,13 @@
 
 const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,
                                    &command_convert, &command_info,    &command_devices,
-                                   &command_verify, &command_profile, &command_doctor, &command_report, &command_version, &command_help,
+                                   &command_verify, &command_bench,   &command_profile,
+                                   &command_doctor, &command_report,  &command_version, &command_help,
                                    NULL};
 
 const exit_meaning exit_meanings[] = {
     {EXIT_DONE, "done"},
-    {EXIT_FAULT, "a verification found wrong values, memory ran out, or the program has a fault"},
+    {EXIT_FAULT, "wrong values were found, a device is slower than allowed, memory ran out, or the program has a fault"},
     {EXIT_USAGE, "an option or argument is wrong"},
     {EXIT_INPUT, "a video, model or other input cannot be used"},
     {EXIT_DEVICE, "there is no such OpenCL device, or it failed"},
@@ -38,10 +40,17 @@ const command *command_named(const char *name) {
     return NULL;
 }
 
+static atomic_bool interrupted;
+
+bool was_interrupted(void) {
+    return atomic_load(&interrupted);
+}
+
 /* The first signal asks the library to stop; whoever sends a second one does not want to wait for that. */
 static void *await_signals(void *set) {
     int number;
     for (int count = 1; sigwait(set, &number) == 0; count++) {
+        atomic_store(&interrupted, true);
         loris_cancel();
         if (count > 1) {
             loris_discard_outputs();

@@ -53,10 +53,10 @@ static void print_option(const option *o) {
 
 static void print_command(const command *c) {
     printf(".SS " PROGRAM " %s [OPTIONS]", c == &command_run ? "[run]" : c->name);
-    if (c->operand.name)
-        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
     if (c->operand.second)
-        printf(" %s", c->operand.second);
+        printf(c->operand.required ? " %s %s" : " [%s %s]", c->operand.name, c->operand.second);
+    else if (c->operand.name)
+        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
     putchar('\n');
     print_line(c->description);
     for (const option *o = c->options; o->kind != OPTION_END; o++) {
@@ -72,10 +72,11 @@ static void print_synopsis(void) {
     for (const command *const *c = commands; *c; c++) {
         printf("%s.B " PROGRAM "\n", c == commands ? "" : ".br\n");
         printf(*c == &command_run ? "[\\fB%s\\fR] [\\fIOPTIONS\\fR]" : "\\fB%s\\fR [\\fIOPTIONS\\fR]", (*c)->name);
-        if ((*c)->operand.name)
-            printf((*c)->operand.required ? " \\fI%s\\fR" : " [\\fI%s\\fR]", (*c)->operand.name);
         if ((*c)->operand.second)
-            printf(" \\fI%s\\fR", (*c)->operand.second);
+            printf((*c)->operand.required ? " \\fI%s\\fR \\fI%s\\fR" : " [\\fI%s\\fR \\fI%s\\fR]", (*c)->operand.name,
+                   (*c)->operand.second);
+        else if ((*c)->operand.name)
+            printf((*c)->operand.required ? " \\fI%s\\fR" : " [\\fI%s\\fR]", (*c)->operand.name);
         putchar('\n');
     }
 }

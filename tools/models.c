@@ -1,4 +1,4 @@
-/* Where a model's name leads. */
+/* Where a model's name leads, and where other data of the program lie. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 
 enum { FOLDERS = 3, PATH_LENGTH = 4096 };
 
-/* Folders of models: of a build tree, of an installation that may have been moved, of the installation as configured.
- * Those that cannot be are "". */
-static void model_folders(char folder[FOLDERS][PATH_LENGTH]) {
+/* Folders of the program's data of a kind ("models"): of a build tree, of an installation that may have been moved, of the
+ * installation as configured. Those that cannot be are "". */
+static void data_folders(const char *kind, char folder[FOLDERS][PATH_LENGTH]) {
     char program[PATH_LENGTH - 64];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     folder[0][0] = folder[1][0] = '\0';
@@ -20,15 +20,15 @@ static void model_folders(char folder[FOLDERS][PATH_LENGTH]) {
         char *slash = strrchr(program, '/');
         if (slash) {
             *slash = '\0';
-            snprintf(folder[0], PATH_LENGTH, "%s/share/loris-cl/models", program);
+            snprintf(folder[0], PATH_LENGTH, "%s/share/loris-cl/%s", program, kind);
             slash = strrchr(program, '/');
         }
         if (slash) {
             *slash = '\0';
-            snprintf(folder[1], PATH_LENGTH, "%s/share/loris-cl/models", program);
+            snprintf(folder[1], PATH_LENGTH, "%s/share/loris-cl/%s", program, kind);
         }
     }
-    snprintf(folder[2], PATH_LENGTH, "%s/models", LORIS_DATADIR);
+    snprintf(folder[2], PATH_LENGTH, "%s/%s", LORIS_DATADIR, kind);
     if (strcmp(folder[1], folder[2]) == 0)
         folder[1][0] = '\0';
 }
@@ -72,7 +72,7 @@ char *find_model(const char *name, bool optional) {
     char folder[FOLDERS][PATH_LENGTH], *path;
     if (strchr(name, '/') || ends_with(name, ".safetensors"))
         return strdup(name); /* whoever opens it says what is wrong with it */
-    model_folders(folder);
+    data_folders("models", folder);
     for (int i = 0; i < FOLDERS; i++) {
         if (!*folder[i] || !*name || asprintf(&path, "%s/%s", folder[i], name) < 0)
             continue;
@@ -84,5 +84,15 @@ char *find_model(const char *name, bool optional) {
         return strdup(name);
     if (!optional)
         complain_missing(name, folder);
+    return NULL;
+}
+
+char *find_data(const char *kind) {
+    char folder[FOLDERS][PATH_LENGTH];
+    data_folders(kind, folder);
+    for (int i = 0; i < FOLDERS; i++)
+        if (*folder[i] && exists(folder[i]))
+            return strdup(folder[i]);
+    complain(EXIT_INPUT, "install the program with its data", "%s/%s: the program's data are missing", LORIS_DATADIR, kind);
     return NULL;
 }

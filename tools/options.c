@@ -319,7 +319,7 @@ bool parse_options(const command *c, int argc, char **argv, void *arguments, con
     }
     if (!p.stopped && c->operand.required && !*operand)
         stop(&p, complain_hinting_help(c, "missing argument: ", c->operand.name));
-    else if (!p.stopped && c->operand.second && !operand[1])
+    else if (!p.stopped && *operand && c->operand.second && !operand[1])
         stop(&p, complain_hinting_help(c, "missing argument: ", c->operand.second));
     *status = p.status;
     return !p.stopped;

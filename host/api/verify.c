@@ -58,12 +58,16 @@ loris_status verify_compare(verifier *v, const char *name, int rank, const int64
     for (int i = 0; i < rank; i++)
         count *= (size_t)dim[i];
     loris_quantity q = {.name = name, .precision = number_name(product_storage(v->compute)), .tolerance = tolerance};
+    double signal = 0, noise = 0;
     for (size_t i = 0; i < count; i++) {
         double error = fabs((double)got[i] - want[i]);
+        signal += (double)want[i] * want[i];
+        noise += error * error;
         q.scale = fmax(q.scale, fabs((double)want[i]));
         if (!(error <= q.max_abs_error)) /* also when it is NaN */
             q.max_abs_error = isnan(error) ? INFINITY : error;
     }
+    q.snr_db = !isfinite(noise) ? -INFINITY : noise > 0 ? 10 * log10(signal / noise) : INFINITY;
     q.pass = q.max_abs_error <= q.tolerance * q.scale;
     v->checked++;
     v->failed += !q.pass;

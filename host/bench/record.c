@@ -26,10 +26,10 @@ const measurement *record_stage(const record *r, const char *name) {
     return NULL;
 }
 
-double record_probe(const record *r, const char *name) {
+double record_peak(const record *r, const char *name) {
     for (int i = 0; i < r->probes; i++)
         if (!strcmp(r->probe[i].name, name))
-            return summarise(&r->probe[i].warm).median;
+            return summarise(&r->probe[i].warm).greatest;
     return NAN;
 }
 
@@ -59,14 +59,15 @@ void record_conclude(record *r) {
         return;
     for (int i = 0; i < r->stages; i++) {
         const measurement *m = &r->stage[i];
-        if (!strcmp(m->name, "evaluation"))
-            continue;
-        const double times = !strcmp(m->name, "sampling") ? r->sampling_scale : 1;
         const double warm = m->warm.count ? summarise(&m->warm).median : 0;
+        if (!strcmp(m->name, "evaluation")) {
+            r->seconds += r->workload.further_evaluations * warm;
+            r->first_seconds += r->workload.further_evaluations * warm;
+            continue;
+        }
         if (strcmp(m->name, "prepare"))
-            r->seconds += warm * times;
-        /* only the first sampled step is cold, the others are as warm as ever */
-        r->first_seconds += (m->has_cold ? m->cold : warm) + (times - 1) * warm;
+            r->seconds += warm;
+        r->first_seconds += m->has_cold ? m->cold : warm;
     }
     r->has_headline = r->seconds > 0;
     r->speed = r->has_headline ? r->workload.audio_seconds / r->seconds : 0;
@@ -77,7 +78,7 @@ void record_conclude(record *r) {
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 double node_share(const record *r, const record_node *n, bool *memory_bound) {
-    const double flops = record_probe(r, "f32") * 1e9, memory = record_probe(r, "memory") * 1e9;
+    const double flops = record_peak(r, "f32") * 1e9, memory = record_peak(r, "memory") * 1e9;
     if (!(n->seconds > 0) || !(flops > 0) || !(memory > 0))
         return NAN;
     const double least_compute = n->flop / flops, least_memory = n->bytes / memory;

@@ -40,7 +40,8 @@ typedef struct record {
     struct {
         const char *name, *model, *model_hash, *what; /* what: one sentence */
         double audio_seconds;
-        int evaluations; /* of the network, of the whole clip */
+        int evaluations;         /* of the network while sampling ... */
+        int further_evaluations; /* ... and those of the whole clip that were not made, but count as long as "evaluation" took */
         bool quick;
     } workload;
     struct {
@@ -68,7 +69,6 @@ typedef struct record {
 
     int probes, stages;
     measurement probe[RECORD_MAX_PROBES], stage[RECORD_MAX_STAGES];
-    double sampling_scale; /* the clip's sampling is this many times what the stage "sampling" measured */
 
     double evaluation_flop, evaluation_bytes;
     int nodes;
@@ -90,10 +90,10 @@ typedef struct record {
 
 void record_note(record *r, arena *a, const char *format, ...) PRINTF_LIKE(3, 4); /* what exceeds the room is left out */
 const measurement *record_stage(const record *r, const char *name);           /* NULL when absent */
-double record_probe(const record *r, const char *name);                       /* its median; NaN without */
+double record_peak(const record *r, const char *name); /* of a probe: the best sample, as others slowed the rest; NaN without */
 
 /* Fills has_headline, speed, seconds, first_seconds and headline_reason from stages and quantities: the sum of the stages'
- * medians ("evaluation" is part of "sampling"), sampling scaled by sampling_scale. "prepare" counts for first_seconds alone. */
+ * medians, where "evaluation" is part of "sampling" and counts further_evaluations times. "prepare" counts for first_seconds alone. */
 void record_conclude(record *r);
 
 /* The share of the device's measured peak that a node reached, by the roof it lies under (Williams, Waterman, Patterson:

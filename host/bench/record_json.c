@@ -65,6 +65,7 @@ static void put_origin(json_writer *w, const record *r) {
     json_string(w, "what", r->workload.what);
     json_number(w, "audio_seconds", r->workload.audio_seconds);
     json_integer(w, "evaluations", r->workload.evaluations);
+    json_integer(w, "further_evaluations", r->workload.further_evaluations);
     json_bool(w, "quick", r->workload.quick);
     json_close(w, '}');
     json_open(w, "machine", '{');
@@ -197,7 +198,6 @@ loris_status records_json(char **out, const record *r, size_t count) {
         put_verdict(&w, &r[i]);
         put_measurements(&w, "probes", r[i].probe, r[i].probes, false);
         put_measurements(&w, "stages", r[i].stage, r[i].stages, true);
-        json_number(&w, "sampling_scale", r[i].sampling_scale);
         put_nodes(&w, &r[i]);
         put_surroundings(&w, &r[i]);
         json_close(&w, '}');
@@ -320,6 +320,7 @@ static void get_origin(reader *in, record *r, const json *from) {
     r->workload.what = need_text(in, work, "what");
     r->workload.audio_seconds = need_positive(in, work, "audio_seconds");
     r->workload.evaluations = (int)need_number(in, work, "evaluations", 0, 1e6);
+    r->workload.further_evaluations = (int)need_number(in, work, "further_evaluations", 0, 1e6);
     r->workload.quick = need_bool(in, work, "quick");
     const json *machine = need_object(in, from, "machine");
     r->machine.board = optional_text(in, machine, "board");
@@ -364,7 +365,7 @@ static void get_quantities(reader *in, record *r, const json *from) {
         q->max_abs_error = number_or_infinity(in, &item[i], "max_abs_error");
         q->scale = need_positive(in, &item[i], "scale");
         q->tolerance = need_number(in, &item[i], "tolerance", 0, 1);
-        q->snr_db = number_or_infinity(in, &item[i], "snr_db");
+        q->snr_db = isfinite(q->max_abs_error) ? number_or_infinity(in, &item[i], "snr_db") : -INFINITY;
         q->pass = q->max_abs_error <= q->tolerance * q->scale;
     }
 }
@@ -426,7 +427,6 @@ static void get_record(reader *in, record *r, const json *from) {
     get_quantities(in, r, need_object(in, from, "correctness"));
     r->probes = get_measurements(in, from, "probes", r->probe, RECORD_MAX_PROBES, false);
     r->stages = get_measurements(in, from, "stages", r->stage, RECORD_MAX_STAGES, true);
-    r->sampling_scale = need_number(in, from, "sampling_scale", 0, 1e6);
     get_nodes(in, r, need_object(in, from, "evaluation"));
     get_surroundings(in, r, from);
     if (in->status == LORIS_OK)

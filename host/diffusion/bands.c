@@ -90,6 +90,10 @@ const windows *bands_sampler_windows(const bands_sampler *s) {
     return sampler_windows(s->sampler);
 }
 
+plan *bands_sampler_network(bands_sampler *s) {
+    return sampler_network(s->sampler);
+}
+
 void bands_sampler_free(bands_sampler *s) {
     if (!s)
         return;

@@ -30,6 +30,7 @@ typedef struct bands_sampler bands_sampler;
 loris_status bands_sampler_new(bands_sampler **out, const bands_request *request);
 loris_status bands_sampler_run(bands_sampler *s, const conditioning *c, style played, float *out, sampling_report *report);
 const windows *bands_sampler_windows(const bands_sampler *s);
+plan *bands_sampler_network(bands_sampler *s); /* as sampler_network() */
 void bands_sampler_free(bands_sampler *s); /* NULL is allowed */
 
 /* One. out [rows][bands]: natural logarithms of band magnitudes, see media/phase.h. */

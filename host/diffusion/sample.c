@@ -617,6 +617,10 @@ loris_status sampler_stand(sampler *r, plan *plans[SAMPLER_PLANS], int *count) {
     return LORIS_OK;
 }
 
+plan *sampler_network(sampler *r) {
+    return r->guided.plan ? r->guided.plan : r->plain.plan;
+}
+
 sampling_request *sampler_request(sampler *r) {
     return &r->request;
 }

@@ -338,6 +338,7 @@ typedef struct loris_quantity {
     const char *name;
     const char *precision; /* what the matrices were kept in: "f32" */
     double max_abs_error, scale, tolerance; /* passes when max_abs_error <= tolerance * scale */
+    double snr_db; /* energy of the golden array over that of the difference: infinite where there is none */
     bool pass;
 } loris_quantity;
 
