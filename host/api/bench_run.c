@@ -87,10 +87,11 @@ static loris_status run_stage(bench_run *b, const bench_stage *s, measurement *m
     return LORIS_OK;
 }
 
-/* One guided evaluation by itself, a part of the stage "sampling". */
+/* One guided evaluation by itself, a part of the stage "sampling"; a few, unless they take long. */
 static loris_status time_evaluations(bench_run *b, measurement *m, bool cold) {
     plan *p = b->workload->network(b);
-    for (int i = 0; i < EVALUATIONS_A_PASS; i++) {
+    const double begin = seconds_now();
+    for (int i = 0; i < EVALUATIONS_A_PASS && (i == 0 || seconds_now() - begin < 0.02 * b->seconds); i++) {
         const double from = seconds_now();
         TRY(plan_run(p, PHASE_STEP, 0));
         TRY(compute_finish(b->compute, "an evaluation"));
@@ -195,7 +196,8 @@ static void fill_node(bench_run *b, record_node *out, const profile_node *n, con
 static loris_status sample_nodes(bench_run *b, const int *called, int count, series *seconds) {
     profile *p = b->compute->profile;
     plan *network = b->workload->network(b);
-    for (int run = 0; run < b->runs; run++) {
+    const double begin = seconds_now();
+    for (int run = 0; run < b->runs && (run == 0 || seconds_now() - begin < 0.1 * b->seconds); run++) {
         TRY(profile_reset(b->compute));
         TRY(plan_run(network, PHASE_STEP, 0));
         TRY(profile_collect(b->compute));

@@ -138,8 +138,8 @@ static void put_grid(text *out, const axes *a) {
         text_printf(out, "M%d %sH%d", LEFT, at_y(a, pow(10, y)).text, WIDTH - RIGHT);
     text_printf(out, "\"/>\n");
     for (int x = (int)a->x0; x <= (int)a->x1; x++)
-        text_printf(out, "<text x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", at_x(a, pow(10, x)).text,
-                    HEIGHT - BOTTOM + 16, figure_of(pow(10, x), 1).text);
+        text_printf(out, "<text x=\"%s\" y=\"%d\" text-anchor=\"%s\">%s</text>\n", at_x(a, pow(10, x)).text,
+                    HEIGHT - BOTTOM + 16, x == (int)a->x1 ? "end" : "middle", figure_of(pow(10, x), 1).text);
     for (int y = (int)a->y0; y <= (int)a->y1; y++)
         text_printf(out, "<text x=\"%d\" y=\"%s\" text-anchor=\"end\" dy=\"4\">%s</text>\n", LEFT - 5,
                     at_y(a, pow(10, y)).text, figure_of(pow(10, y), 1).text);

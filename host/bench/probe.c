@@ -73,18 +73,20 @@ static size_t group_size(const compute *c, size_t most) {
     return most;
 }
 
-static loris_status check_all(prober *p, cl_mem buffer, number_type type, size_t count, float wanted) {
-    const size_t bytes = count * number_size(type);
+/* Element e of item i is `wanted` + step (i mod 4). */
+static loris_status check_all(prober *p, cl_mem buffer, number_type type, size_t items, size_t elements, float wanted, float step) {
+    const size_t count = items * elements, bytes = count * number_size(type);
     void *raw = malloc(bytes);
     float *got = malloc(count * sizeof *got);
     loris_status status = raw && got ? buffer_read(p->c, buffer, 0, raw, bytes, "a probe's result")
                                      : fail_memory("a probe's result");
     if (status == LORIS_OK)
         number_to_f32(got, raw, type, count);
-    for (size_t i = 0; status == LORIS_OK && i < count; i++)
-        if (got[i] != wanted)
-            status = fail(LORIS_ERROR_DEVICE, NULL, "number %zu of the result is %g, not %g", i, (double)got[i],
-                          (double)wanted);
+    for (size_t i = 0; status == LORIS_OK && i < count; i++) {
+        const float right = wanted + step * (float)(i / elements % 4);
+        if (got[i] != right)
+            status = fail(LORIS_ERROR_DEVICE, NULL, "number %zu of the result is %g, not %g", i, (double)got[i], (double)right);
+    }
     free(raw);
     free(got);
     return status;
@@ -151,7 +153,7 @@ static loris_status measure_width(prober *p, arithmetic t, int samples, double s
         TRY_GOTO(rate_of(p, &k, work, rounds, &rate));
         series_add(s, rate);
     }
-    TRY_GOTO(check_all(p, out, t.half ? TYPE_F16 : TYPE_F32, numbers, 36));
+    TRY_GOTO(check_all(p, out, t.half ? TYPE_F16 : TYPE_F32, k.global, (size_t)t.width, 36, 8));
     program_store(k.program);
 done:
     buffer_free(&out);
@@ -208,7 +210,7 @@ static loris_status measure_local(prober *p) {
         TRY_GOTO(rate_of(p, &k, work, rounds, &rate));
         series_add(&p->now->warm, rate);
     }
-    TRY_GOTO(check_all(p, out, TYPE_F32, k.global * 4, 8.0f * (float)rounds));
+    TRY_GOTO(check_all(p, out, TYPE_F32, k.global, 4, 8.0f * (float)rounds, 0));
     program_store(k.program);
     p->now->detail = arena_printf(p->memory, "float4 reads, %zu items a group%s", k.local,
                                   p->c->dev.local_is_dedicated ? "" : "; the device keeps local memory in its caches");
@@ -269,7 +271,7 @@ static loris_status measure_memory(prober *p) {
         TRY_GOTO(time_triad(p, &k, 3.0 * (double)bytes, launches, &seconds));
         series_add(&p->now->warm, 3e-9 * (double)bytes * launches / seconds);
     }
-    TRY_GOTO(check_all(p, array[0], TYPE_F32, bytes / 4, 7)); /* 1 + 3 x 2 */
+    TRY_GOTO(check_all(p, array[0], TYPE_F32, bytes / 16, 4, 7, 0)); /* 1 + 3 x 2 */
     program_store(k.program);
     p->now->detail = arena_printf(p->memory, "triad of 3 x %.0f MiB", (double)bytes / (1 << 20));
 done:

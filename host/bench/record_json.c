@@ -221,23 +221,24 @@ typedef struct reader {
     loris_status status;
 } reader;
 
-static void need(reader *in, loris_status status) {
-    if (in->status == LORIS_OK)
-        in->status = status;
-}
+/* `failure` is not evaluated once there was one: it would replace the first one's message. */
+#define NEED(in, failure)                                                                                              \
+    do {                                                                                                               \
+        if ((in)->status == LORIS_OK)                                                                                  \
+            (in)->status = (failure);                                                                                  \
+    } while (0)
 
 static const json *need_object(reader *in, const json *from, const char *key) {
     const json *found = json_get(from, key);
     if (!found || found->type != JSON_OBJECT)
-        need(in, fail(LORIS_ERROR_INPUT, "is it a file of loris-cl bench?", "%s: \"%s\" is missing or no object",
+        NEED(in, fail(LORIS_ERROR_INPUT, "is it a file of loris-cl bench?", "%s: \"%s\" is missing or no object",
                       in->where, key));
     return found;
 }
 
 static const char *need_text(reader *in, const json *from, const char *key) {
     const char *found = "";
-    if (in->status == LORIS_OK)
-        need(in, json_need_string(from, key, &found, in->where));
+    NEED(in, json_need_string(from, key, &found, in->where));
     return in->status == LORIS_OK ? arena_strdup(in->memory, found) : "";
 }
 
@@ -249,8 +250,7 @@ static const char *optional_text(reader *in, const json *from, const char *key) 
 
 static double need_number(reader *in, const json *from, const char *key, double low, double high) {
     double value = 0;
-    if (in->status == LORIS_OK)
-        need(in, json_need_number(from, key, low, high, &value, in->where));
+    NEED(in, json_need_number(from, key, low, high, &value, in->where));
     return value;
 }
 
@@ -261,19 +261,18 @@ static double need_positive(reader *in, const json *from, const char *key) {
 static bool need_bool(reader *in, const json *from, const char *key) {
     const json *found = json_get(from, key);
     if (!found || (found->type != JSON_TRUE && found->type != JSON_FALSE))
-        need(in, fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" is neither true nor false", in->where, key));
+        NEED(in, fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" is neither true nor false", in->where, key));
     return found && found->type == JSON_TRUE;
 }
 
 /* The items of an array of objects, at most `limit`; 0 after a failure. */
 static size_t need_items(reader *in, const json *from, const char *key, size_t limit, const json **items) {
     const json *array = NULL;
-    if (in->status == LORIS_OK)
-        need(in, json_need_array(from, key, &array, in->where));
+    NEED(in, json_need_array(from, key, &array, in->where));
     if (in->status != LORIS_OK)
         return 0;
     if (array->count > limit)
-        need(in, fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" has %zu items, more than %zu", in->where, key, array->count,
+        NEED(in, fail(LORIS_ERROR_INPUT, NULL, "%s: \"%s\" has %zu items, more than %zu", in->where, key, array->count,
                       limit));
     *items = array->item;
     return in->status == LORIS_OK ? array->count : 0;
@@ -284,7 +283,7 @@ static void get_series(reader *in, series *s, const json *from) {
     const size_t count = need_items(in, from, "samples", SERIES_MAX, &item);
     for (size_t i = 0; i < count; i++) {
         if (item[i].type != JSON_NUMBER || !(item[i].number > 0))
-            need(in, fail(LORIS_ERROR_INPUT, NULL, "%s: a sample is no number above 0", in->where));
+            NEED(in, fail(LORIS_ERROR_INPUT, NULL, "%s: a sample is no number above 0", in->where));
         else
             series_add(s, item[i].number);
     }
@@ -416,7 +415,7 @@ static void get_surroundings(reader *in, record *r, const json *from) {
         if (item[i].type == JSON_STRING)
             record_note(r, in->memory, "%s", item[i].string);
         else
-            need(in, fail(LORIS_ERROR_INPUT, NULL, "%s: a note is no text", in->where));
+            NEED(in, fail(LORIS_ERROR_INPUT, NULL, "%s: a note is no text", in->where));
     }
 }
 

@@ -84,7 +84,8 @@ static void put_row(text *out, const record *r) {
         text_printf(out, "- | - | - | ");
     const double seconds = record_evaluation_seconds(r), rate = record_gflops(r);
     text_printf(out, "%s | %s | %s | %s | ", figure_of(1e3 * seconds, 3).text, figure_of(rate, 3).text,
-                figure_of(100 * rate / record_peak(r, "f32"), 3).text, figure_of(1e-6 * r->device_memory, 3).text);
+                figure_of(100 * rate / record_peak(r, "f32"), 3).text,
+                figure_of(r->device_memory > 0 ? 1e-6 * r->device_memory : NAN, 3).text);
     text_printf(out, "%s | ", r->energy_reason || !r->has_headline
                                   ? "-"
                                   : figure_of(r->joules / r->workload.audio_seconds, 3).text);

@@ -9,9 +9,9 @@
 
 static const char style_sheet[] =
     ":root{color-scheme:light dark;--ink:#1c2028;--faint:#5a6270;--page:#fcfcfd;--card:#fff;--edge:#d8dbe2;--bar:#1559b3;"
-    "--bad:#b3261e;--s0:#4e79a7;--s1:#2f8f7f;--s2:#b58900;--s3:#1559b3;--s4:#6f63b8;--s5:#8a6d5a}\n"
+    "--bad:#b3261e;--s0:#7d8590;--s1:#2f8f7f;--s2:#b58900;--s3:#1559b3;--s4:#6f63b8;--s5:#8a6d5a}\n"
     "@media (prefers-color-scheme:dark){:root{--ink:#e8eaef;--faint:#a2aab8;--page:#14171c;--card:#1b1f26;--edge:#2d323b;"
-    "--bar:#7db6ff;--bad:#ff8a80;--s0:#8fb4d9;--s1:#5cc9b5;--s2:#e0bd4f;--s3:#7db6ff;--s4:#a79bf0;--s5:#c4a48f}}\n"
+    "--bar:#7db6ff;--bad:#ff8a80;--s0:#aab2bd;--s1:#5cc9b5;--s2:#e0bd4f;--s3:#7db6ff;--s4:#a79bf0;--s5:#c4a48f}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;padding:1.2rem;max-width:76rem;background:var(--page);color:var(--ink);"
     "font:1rem/1.45 system-ui,-apple-system,\"Segoe UI\",Helvetica,Arial,sans-serif}\n"
@@ -33,7 +33,7 @@ static const char style_sheet[] =
     ".scroll{overflow-x:auto;border:1px solid var(--edge);border-radius:8px;background:var(--card)}\n"
     "table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{padding:.35rem .6rem;text-align:left;"
     "border-bottom:1px solid var(--edge);vertical-align:top}tr:last-child td{border-bottom:0}\n"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
+    "td:first-child{min-width:10rem}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     "th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:0;cursor:pointer;text-align:inherit}\n"
     "th[aria-sort=ascending] button::after{content:\" \\25B4\"}th[aria-sort=descending] button::after{content:\" \\25BE\"}\n"
     ".bad{color:var(--bad);font-weight:600}\n"
@@ -110,7 +110,7 @@ static void put_row(text *out, const record *r) {
     put_number(out, 1e3 * record_evaluation_seconds(r), 3);
     put_number(out, rate, 3);
     put_number(out, 100 * rate / record_peak(r, "f32"), 3);
-    put_number(out, 1e-6 * r->device_memory, 3);
+    put_number(out, r->device_memory > 0 ? 1e-6 * r->device_memory : NAN, 3);
     put_number(out, r->energy_reason || !r->has_headline ? NAN : r->joules / r->workload.audio_seconds, 3);
     if (r->failure)
         text_printf(out, "<td class=\"bad\">no record</td>");
