@@ -1,7 +1,7 @@
-/* How fast the device multiplies and adds in registers: eight independent chains an item, long enough to fill a pipeline of
- * eight steps. TYPE is float, float2 ... or half, half2 ...; SCALAR its element. x becomes b - x and then x again, in every
- * type exactly, so that the result says whether all of it was computed: out[i] = 1 + 2 + ... + 8 + 8 (i mod 4) in each element.
- * Work-items differ, or a compiler would compute one for all of them. */
+/* How fast the device multiplies and adds in registers: eight independent chains an item, enough to fill a pipeline of
+ * eight steps. TYPE is float, float2 ... or half, half2 ...; SCALAR its element. x becomes b - x and then x again, in
+ * every type exactly, so that the result says whether all of it was computed: out[i] = 1 + 2 + ... + 8 + 8 (i mod 4) in
+ * each element. Work-items differ, or a compiler would compute one for all of them. */
 #if FP16
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
 #endif

@@ -1,5 +1,5 @@
-/* How fast work-items read local memory: neighbours read neighbouring float4. tile is [ITEMS], as many as a work-group has,
- * a power of two; out[i] = 8 value rounds in each element. */
+/* How fast work-items read local memory: neighbours read neighbouring float4. tile is [ITEMS], as many as a work-group
+ * has, a power of two; out[i] = 8 value rounds in each element. */
 KERNEL(probe_local)(global float4 *out, local float4 *tile, float value, int rounds) {
     const int at = (int)get_local_id(0);
     float4 s0 = 0, s1 = 0, s2 = 0, s3 = 0;

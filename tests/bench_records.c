@@ -63,8 +63,9 @@ void example_record(record *r, arena *a, const char *name, double slower) {
     r->node = arena_alloc(a, 12, sizeof *r->node);
     assert_non_null(r->node);
     for (int i = 0; i < 12; i++)
-        r->node[i] = (record_node){arena_printf(a, "block %d", i), "conv1d", "own panel", "our kernel on the device",
-                                   1e8 * (i + 1), 1e7, 1e-3 * ((5 * i) % 12 + 1)};
+        r->node[i] = (record_node){arena_printf(a, "block %d", i), "conv1d",      "own panel",
+                                   "our kernel on the device",     1e8 * (i + 1), 1e7,
+                                   1e-3 * ((5 * i) % 12 + 1)};
     record_note(r, a, "a note");
     record_conclude(r);
 }

@@ -45,14 +45,15 @@ static void series_leave_out_what_is_no_number(void **state) {
 
 static void a_slowing_device_shows(void **state) {
     (void)state;
-    const series slowing = series_of((const double[]){1, 1, 1, 1.5, 1.5, 1.5}, 6), steady = series_of((const double[]){1, 2, 1, 2, 1, 2}, 6);
+    const series slowing = series_of((const double[]){1, 1, 1, 1.5, 1.5, 1.5}, 6),
+                 steady = series_of((const double[]){1, 2, 1, 2, 1, 2}, 6);
     assert_true(series_trend(&slowing) == 1.5);
     assert_true(series_trend(&steady) >= 1 && series_trend(&steady) <= 2);
     assert_true(fabs(series_scatter(&steady) - 1 / 1.5) < 1e-12);
 }
 
-/* The critical values of Mann and Whitney's test (two-sided, 5 %) that tables have: of 5 and 5 samples U = 2, of 8 and 8 U = 13; the
- * interval then leaves out that many differences at each end. */
+/* The critical values of Mann and Whitney's test (two-sided, 5 %) that tables have: of 5 and 5 samples U = 2, of 8 and
+ * 8 U = 13; the interval then leaves out that many differences at each end. */
 static void intervals_are_those_of_the_tables(void **state) {
     (void)state;
     double a[8], b[8];
@@ -60,9 +61,7 @@ static void intervals_are_those_of_the_tables(void **state) {
         a[i] = exp(0.1 * i);
         b[i] = exp(0.1 * i + 0.013 * i * i);
     }
-    static const struct {
-        int count, outside;
-    } cases[] = {{5, 2}, {8, 13}};
+    static const struct { int count, outside; } cases[] = {{5, 2}, {8, 13}};
     for (size_t c = 0; c < 2; c++) {
         const int n = cases[c].count;
         double difference[64];
@@ -182,7 +181,8 @@ static void what_a_file_derives_is_not_believed(void **state) {
     record *r = NULL;
     size_t count = 0;
     assert_ok(records_parse(&r, &count, a, wrong, strlen(wrong), "test"));
-    assert_false(r->correct || r->has_headline || r->quantity[0].pass); /* though it says "pass": true and has a headline */
+    assert_false(r->correct || r->has_headline ||
+                 r->quantity[0].pass); /* though it says "pass": true and has a headline */
     char *nothing = edited(good, "\"max_abs_error\": 1e-05", "\"max_abs_error\": null");
     assert_ok(records_parse(&r, &count, a, nothing, strlen(nothing), "test"));
     assert_int_equal(count, 2);

@@ -1,6 +1,6 @@
-/* FLOP that plans state, against a count made here from the networks' shapes: 2 for each multiply-add of products (those on
- * a convolution's padding are none) and of attention, and what the literature gives for normalisations. 1 % is the room for counting
- * activations, additions and normalisations otherwise. */
+/* FLOP that plans state, against a count made here from the networks' shapes: 2 for each multiply-add of products
+ * (those on a convolution's padding are none) and of attention, and what the literature gives for normalisations. 1 %
+ * is the room for counting activations, additions and normalisations otherwise. */
 #include <stdio.h>
 
 #include "api/full_case.h"
@@ -48,7 +48,8 @@ static void attend_to(count *k, double rows, double channels, double keys, bool 
 }
 
 static void self_attend(count *k, double rows, double channels) {
-    linear_of(k, k->batch, rows, channels, 2.0 * k->c->attention_heads * k->c->attention_features); /* keys and values */
+    linear_of(k, k->batch, rows, channels,
+              2.0 * k->c->attention_heads * k->c->attention_features); /* keys and values */
     attend_to(k, rows, channels, rows, false);
 }
 
@@ -167,6 +168,7 @@ static void the_full_networks_flop(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_default_models_flop), cmocka_unit_test(the_full_networks_flop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_default_models_flop),
+                                       cmocka_unit_test(the_full_networks_flop)};
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

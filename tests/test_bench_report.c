@@ -42,7 +42,8 @@ static void the_page_is_markup_that_loads_nothing(void **state) {
     assert_well_formed(page.data);
     assert_int_equal(count_of(page.data, "<script>"), 1); /* its own */
     assert_null(strstr(page.data, "<script>alert"));
-    static const char *const loading[] = {"http:", "https:", "src=", "href=", "url(", "@import", "<link", "<img", "<iframe", "<object"};
+    static const char *const loading[] = {"http:",   "https:", "src=", "href=",   "url(",
+                                          "@import", "<link",  "<img", "<iframe", "<object"};
     for (size_t i = 0; i < sizeof loading / sizeof *loading; i++)
         if (strstr(page.data, loading[i]))
             fail_msg("the page loads something: %s", loading[i]);
@@ -57,7 +58,7 @@ static void the_page_has_what_was_measured(void **state) {
     record *r = calloc(3, sizeof *r);
     text page = {0};
     report_html(&page, r, three_records(r, a, "quick one"));
-    assert_int_equal(count_of(page.data, "<svg "), 2);    /* rooflines of those that gave a record */
+    assert_int_equal(count_of(page.data, "<svg "), 2);     /* rooflines of those that gave a record */
     assert_int_equal(count_of(page.data, "<circle "), 24); /* of 12 nodes each */
     assert_int_equal(count_of(page.data, "class=\"track\""), 2);
     assert_int_equal(count_of(page.data, "class=\"stack\""), 2);
@@ -69,7 +70,8 @@ static void the_page_has_what_was_measured(void **state) {
     assert_non_null(strstr(page.data, "width:100.00%"));
     assert_non_null(strstr(page.data, "width:50.00%"));
     /* the faster comes first, and the broken one last */
-    const char *first = strstr(page.data, "quick one"), *second = strstr(page.data, ">slow "), *last = strstr(page.data, ">broken ");
+    const char *first = strstr(page.data, "quick one"), *second = strstr(page.data, ">slow "),
+               *last = strstr(page.data, ">broken ");
     assert_true(first && second && last && first < second && second < last);
     text_free(&page);
     free(r);
@@ -117,7 +119,8 @@ static void csv_reads_back(void **state) {
         }
     }
     assert_int_equal(formulas, 0);
-    /* a heading; of two records headline 3, error 1, stages 3 x (1 + 7), probes 2 x 3, nodes 12, memory 2; of one memory 2 */
+    /* a heading; of two records headline 3, error 1, stages 3 x (1 + 7), probes 2 x 3, nodes 12, memory 2; of one
+     * memory 2 */
     assert_int_equal(rows, 1 + 2 * (3 + 1 + 24 + 6 + 12 + 2) + 2);
     text_free(&csv);
     free(r);
@@ -129,7 +132,8 @@ static void figures_are_short(void **state) {
     static const struct {
         double value;
         const char *written;
-    } cases[] = {{0, "0"}, {1234.5, "1234"}, {12.345, "12.3"}, {0.012345, "0.0123"}, {-2.5, "-2.50"}, {1e-7, "1.00e-07"}, {NAN, "-"}, {INFINITY, "-"}};
+    } cases[] = {{0, "0"},        {1234.5, "1234"},   {12.345, "12.3"}, {0.012345, "0.0123"},
+                 {-2.5, "-2.50"}, {1e-7, "1.00e-07"}, {NAN, "-"},       {INFINITY, "-"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(figure_of(cases[i].value, 3).text, cases[i].written);
 }
@@ -140,7 +144,9 @@ static void files_are_written_as_their_endings_say(void **state) {
     record *r = calloc(3, sizeof *r);
     char *whole, *again;
     assert_ok(records_json(&whole, r, three_records(r, a, "device")));
-    static const char *const names[] = {"a.json", "a.csv", "a.md", "a.html"}, *const begins[] = {"{", "device,", "# loris", "<!DOCTYPE"};
+    static const char *const names[] = {"a.json", "a.csv", "a.md", "a.html"}, *const begins[] = {"{", "device,",
+                                                                                                 "# loris",
+                                                                                                 "<!DOCTYPE"};
     for (size_t i = 0; i < 4; i++) {
         assert_ok(loris_bench_write(whole, scratch(names[i])));
         size_t size;
@@ -205,9 +211,12 @@ static void what_cannot_be_compared_is_refused(void **state) {
     record_file("base.json", "device", 1, true);
     record_file("other.json", "another", 1, true);
     record_file("wrong.json", "device", 1, false);
-    assert_fails(loris_bench_compare(scratch("base.json"), scratch("other.json"), 0, &table, &slower), LORIS_ERROR_INPUT, "in common");
-    assert_fails(loris_bench_compare(scratch("base.json"), scratch("wrong.json"), 0, &table, &slower), LORIS_ERROR_INPUT, "wrong results");
-    assert_fails(loris_bench_compare(scratch("none.json"), scratch("base.json"), 0, &table, &slower), LORIS_ERROR_INPUT, "none.json");
+    assert_fails(loris_bench_compare(scratch("base.json"), scratch("other.json"), 0, &table, &slower),
+                 LORIS_ERROR_INPUT, "in common");
+    assert_fails(loris_bench_compare(scratch("base.json"), scratch("wrong.json"), 0, &table, &slower),
+                 LORIS_ERROR_INPUT, "wrong results");
+    assert_fails(loris_bench_compare(scratch("none.json"), scratch("base.json"), 0, &table, &slower), LORIS_ERROR_INPUT,
+                 "none.json");
 }
 
 /* ---- results/ ---------------------------------------------------------------------------------------------------- */

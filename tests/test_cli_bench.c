@@ -49,14 +49,17 @@ static const char *changed_kernels(const char *name, const char *file, const cha
     return folder;
 }
 
-/* SiLU 1 % off: the record fails, there is no headline, the exit status is 1. One run shows that all of a record is there, too. */
+/* SiLU 1 % off: the record fails, there is no headline, the exit status is 1. One run shows that all of a record is
+ * there, too. */
 static void a_wrong_kernel_has_no_headline(void **state) {
     (void)state;
     char line[1024];
     spawned s;
     arena *a = arena_new();
-    const char *kernels = changed_kernels("wrong", "common.clh", "return x / (1.0f + exp(-x));", "return 1.01f * x / (1.0f + exp(-x));");
-    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels, scratch("wrong.json"));
+    const char *kernels =
+        changed_kernels("wrong", "common.clh", "return x / (1.0f + exp(-x));", "return 1.01f * x / (1.0f + exp(-x));");
+    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels,
+             scratch("wrong.json"));
     bench(&s, line, NULL);
     if (s.status != 1)
         fail_msg("ended with %d: %s", s.status, s.err);
@@ -83,7 +86,8 @@ static void a_crash_is_a_record(void **state) {
     spawned s;
     arena *a = arena_new();
     const char *kernels = changed_kernels("crash", "probe_launch.cl", "count[0]++;", "*(volatile global int *)16 = 1;");
-    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels, scratch("crash.json"));
+    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels,
+             scratch("crash.json"));
     bench(&s, line, NULL);
     assert_int_equal(s.status, 1);
     const json *r = only_record(a, scratch("crash.json"));

@@ -1,4 +1,5 @@
-/* loris-cl bench: measures devices, each in a process of its own, so that a driver that crashes or hangs takes no other with it. */
+/* loris-cl bench: measures devices, each in a process of its own, so that a driver that crashes or hangs takes no other
+ * with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -42,13 +43,14 @@ static const option options[] = {
      .argument = "NAME|FILE|" FULL_SYNTHETIC,
      .field = offsetof(bench_arguments, model),
      .help = "the network",
-     .detail = FULL_SYNTHETIC " is that of LORIS, 766.5 million parameters, on made-up weights: nothing to download, 3 GB in memory",
+     .detail = FULL_SYNTHETIC
+     " is that of LORIS, 766.5 million parameters, on made-up weights: nothing to download, 3 GB in memory",
      .fallback = DEFAULT_MODEL},
     {.kind = OPTION_FLAG,
      .name = "quick",
      .field = offsetof(bench_arguments, quick),
      .help = "measure less, for slow devices",
-     .detail = "three passes at least; " FULL_SYNTHETIC " makes 3 s of sound instead of 24"},
+     .detail = "three passes at least over 12 s of the video; " FULL_SYNTHETIC " makes 3 s of sound instead of 24"},
     {.kind = OPTION_INTEGER,
      .letter = 'r',
      .name = "runs",
@@ -109,11 +111,14 @@ const command command_bench = {
     .name = "bench",
     .summary = "measure devices by the work they are for",
     .description =
-        "Measures what devices take from a video to its soundtrack: each stage cold and warm, every node of the network beside "
-        "what the device can do at most, memory, and energy where the system shows it. Results are compared with golden output: a device "
+        "Measures what devices take from a video to its soundtrack: each stage cold and warm, every node of the "
+        "network beside "
+        "what the device can do at most, memory, and energy where the system shows it. Results are compared with "
+        "golden output: a device "
         "that computes something else gets no headline, and the exit status is 1. Prints a table in Markdown.\n\n"
         "Each device runs in a process of its own. One that crashes or exceeds its time has a record that says so.\n\n"
-        "With --compare, prints how much longer (above 1) or shorter B takes than A for each stage, with an interval that holds the true "
+        "With --compare, prints how much longer (above 1) or shorter B takes than A for each stage, with an interval "
+        "that holds the true "
         "ratio with 95 % confidence. Records that were measured in turn on one machine compare best.",
     .options = options,
     .operand = {.name = "A.json", .kind = OPTION_FILE, .second = "B.json"},
@@ -178,7 +183,8 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Waits for the child, asks it to stop when this program was asked to, ends it when its time is up (*late). Returns its wait status. */
+/* Waits for the child, asks it to stop when this program was asked to, ends it when its time is up (*late). Returns its
+ * wait status. */
 static int await(pid_t child, double limit, const char *stage, bool *late) {
     static const double GRACE = 5; /* seconds to leave nothing behind */
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -289,7 +295,8 @@ static bool choose_part(const char *part, const loris_device_info *list, size_t 
     for (size_t i = 0; i < count; i++) {
         char full[sizeof list->name + sizeof list->platform + 4];
         snprintf(full, sizeof full, "%s (%s)", list[i].name, list[i].platform);
-        const bool meant = !strcmp(part, "all") || (is_number(part) ? atoi(part) == list[i].index : strcasestr(full, part) != NULL);
+        const bool meant =
+            !strcmp(part, "all") || (is_number(part) ? atoi(part) == list[i].index : strcasestr(full, part) != NULL);
         chosen[i] = chosen[i] || meant;
         any = any || meant;
     }
@@ -311,7 +318,8 @@ static int choose_devices(const char *wanted, const loris_device_info *list, siz
     return status;
 }
 
-static int measure_chosen(const measuring *m, const loris_device_info *list, size_t count, const bool *chosen, char **joined) {
+static int measure_chosen(const measuring *m, const loris_device_info *list, size_t count, const bool *chosen,
+                          char **joined) {
     char **records = calloc(count, sizeof *records);
     size_t done = 0, wanted = 0;
     int status = records ? EXIT_DONE : complain(EXIT_FAULT, NULL, "out of memory");
@@ -341,7 +349,8 @@ static int measure(const measuring *m, char **joined) {
     if (found != LORIS_OK)
         return complain_library(found);
     bool *chosen = calloc(count, sizeof *chosen);
-    int status = chosen ? choose_devices(m->arguments->devices, list, count, best, chosen) : complain(EXIT_FAULT, NULL, "out of memory");
+    int status = chosen ? choose_devices(m->arguments->devices, list, count, best, chosen)
+                        : complain(EXIT_FAULT, NULL, "out of memory");
     if (status == EXIT_DONE) {
         progress_begin(m->arguments->quiet, m->arguments->verbose);
         status = measure_chosen(m, list, count, chosen, joined);
@@ -394,7 +403,8 @@ static int compare(const bench_arguments *arguments, const char *const *files) {
     if (!files[0])
         return complain(EXIT_USAGE, "give A.json and B.json", "--compare needs two files of records");
     if (arguments->slower && !read_percent(arguments->slower, &limit))
-        return complain(EXIT_USAGE, "use 5%, say", "--fail-if-slower %s: not a percentage from 0 to 1000", arguments->slower);
+        return complain(EXIT_USAGE, "use 5%, say", "--fail-if-slower %s: not a percentage from 0 to 1000",
+                        arguments->slower);
     loris_status status = loris_bench_compare(files[0], files[1], limit, &table, &slower);
     if (status != LORIS_OK)
         return complain_library(status);
@@ -413,7 +423,8 @@ static int check_output(const char *output) {
     for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
         if (!strcmp(ending, endings[i]))
             return EXIT_DONE;
-    return output ? complain(EXIT_USAGE, "use .json, .csv, .md or .html", "%s: the ending names no format", output) : EXIT_DONE;
+    return output ? complain(EXIT_USAGE, "use .json, .csv, .md or .html", "%s: the ending names no format", output)
+                  : EXIT_DONE;
 }
 
 static int check_usage(const bench_arguments *arguments, const char *const *files) {

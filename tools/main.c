@@ -15,7 +15,8 @@ const command *const commands[] = {&command_run,    &command_rhythm,  &command_p
 
 const exit_meaning exit_meanings[] = {
     {EXIT_DONE, "done"},
-    {EXIT_FAULT, "wrong values were found, a device is slower than allowed, memory ran out, or the program has a fault"},
+    {EXIT_FAULT, "wrong values were found, a device is slower than allowed, memory ran out, or the program has a "
+                 "fault"},
     {EXIT_USAGE, "an option or argument is wrong"},
     {EXIT_INPUT, "a video, model or other input cannot be used"},
     {EXIT_DEVICE, "there is no such OpenCL device, or it failed"},

@@ -9,8 +9,8 @@
 
 enum { FOLDERS = 3, PATH_LENGTH = 4096 };
 
-/* Folders of the program's data of a kind ("models"): of a build tree, of an installation that may have been moved, of the
- * installation as configured. Those that cannot be are "". */
+/* Folders of the program's data of a kind ("models"): of a build tree, of an installation that may have been moved, of
+ * the installation as configured. Those that cannot be are "". */
 static void data_folders(const char *kind, char folder[FOLDERS][PATH_LENGTH]) {
     char program[PATH_LENGTH - 64];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -93,6 +93,7 @@ char *find_data(const char *kind) {
     for (int i = 0; i < FOLDERS; i++)
         if (*folder[i] && exists(folder[i]))
             return strdup(folder[i]);
-    complain(EXIT_INPUT, "install the program with its data", "%s/%s: the program's data are missing", LORIS_DATADIR, kind);
+    complain(EXIT_INPUT, "install the program with its data", "%s/%s: the program's data are missing", LORIS_DATADIR,
+             kind);
     return NULL;
 }

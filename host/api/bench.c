@@ -21,7 +21,8 @@ void loris_bench_defaults(loris_bench_settings *settings) {
 
 static loris_status check_settings(const loris_bench_settings *s) {
     if (!s->data)
-        return fail(LORIS_ERROR_ARGUMENT, "set loris_bench_settings.data", "the folder of the benchmark's data was not named");
+        return fail(LORIS_ERROR_ARGUMENT, "set loris_bench_settings.data",
+                    "the folder of the benchmark's data was not named");
     if (s->runs < 0 || s->runs > 100)
         return fail(LORIS_ERROR_ARGUMENT, "use 1 to 100", "%d samples of each stage", s->runs);
     if (!(s->seconds >= 0))
@@ -146,15 +147,20 @@ static void note_strain(bench_run *b, strain before, strain after, double second
     record *r = b->record;
     const double waited = 1e-6 * (after.waited - before.waited), held = 1e-6 * (after.held_back - before.held_back);
     if (before.waited >= 0 && b->compute->dev.type & CL_DEVICE_TYPE_CPU && waited > 0.9 * seconds)
-        record_note(r, b->memory, "tasks waited for a processor during %.0f %% of the time: others were at work, or the device runs more threads than there are processors",
+        record_note(r, b->memory,
+                    "tasks waited for a processor during %.0f %% of the time: others were at work, or the device runs "
+                    "more threads than there are processors",
                     100 * waited / seconds);
     if (before.held_back >= 0 && held > 0.02 * seconds)
         record_note(r, b->memory, "the control group's limit held this process back for %.1f s", held);
     if (before.thermal >= 0 && after.thermal > before.thermal)
-        record_note(r, b->memory, "the processor slowed down for its temperature %.0f times", after.thermal - before.thermal);
+        record_note(r, b->memory, "the processor slowed down for its temperature %.0f times",
+                    after.thermal - before.thermal);
     if (r->load_before > 0.5 * r->machine.processors)
-        record_note(r, b->memory, "the load was %.1f on %d processors before the first measurement: times are those of a busy machine",
-                    r->load_before, r->machine.processors);
+        record_note(
+            r, b->memory,
+            "the load was %.1f on %d processors before the first measurement: times are those of a busy machine",
+            r->load_before, r->machine.processors);
 }
 
 static void tell(const bench_run *b, const char *stage) {
@@ -211,8 +217,8 @@ static const bench_workload *workload_for(const loris_bench_settings *s, loris_s
 }
 
 static loris_status bench_device(bench_run *b, const loris_engine_settings *engine) {
-    static const char *const backends[] = {[BACKEND_AUTO] = "auto", [BACKEND_OWN] = "own", [BACKEND_CLBLAST] = "clblast",
-                                           [BACKEND_ONEDNN] = "onednn"};
+    static const char *const backends[] = {
+        [BACKEND_AUTO] = "auto", [BACKEND_OWN] = "own", [BACKEND_CLBLAST] = "clblast", [BACKEND_ONEDNN] = "onednn"};
     loris_engine_settings settings = *engine;
     record *r = b->record;
     loris_status status;

@@ -1,5 +1,5 @@
-/* The benchmark of LORIS: samples of a clip from made-up tokens and poses, with weights that are made up or a model's. A step of the
- * published preset takes as long as any other, so a few are made and the others counted. */
+/* The benchmark of LORIS: samples of a clip from made-up tokens and poses, with weights that are made up or a model's.
+ * A step of the published preset takes as long as any other, so a few are made and the others counted. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +74,12 @@ static loris_status plan_clip(bench_run *b, full *f) {
     r->workload.evaluations = made;
     r->workload.further_evaluations = all - made;
     r->workload.audio_seconds = (double)f->made_up.samples / p->rate;
-    r->workload.what = arena_printf(b->memory, "%.1f s of sound as of preset %s, 766.5 M parameters: %s, %d steps, guidance %g, of which %d "
-                                    "evaluations are made and %d are counted",
-                                    r->workload.audio_seconds, p->name, sampler_name(f->sampling.sampler), f->sampling.steps,
-                                    f->sampling.guidance, made, all - made);
+    r->workload.what =
+        arena_printf(b->memory,
+                     "%.1f s of sound as of preset %s, 766.5 M parameters: %s, %d steps, guidance %g, of which %d "
+                     "evaluations are made and %d are counted",
+                     r->workload.audio_seconds, p->name, sampler_name(f->sampling.sampler), f->sampling.steps,
+                     f->sampling.guidance, made, all - made);
     f->sampling.steps = STEPS;
     const int hop = unet_hop(&f->unet, f->unet.levels);
     f->rows = (int)f->made_up.samples / hop * hop;
@@ -114,7 +116,8 @@ static loris_status open_full(bench_run *b) {
     if (!f)
         return fail_memory("a benchmark");
     f->noise_seed = 1;
-    f->verifier = (verifier){.compute = b->compute, .folder = bench_data(b, b->settings->quick ? "full-16" : "full-19")};
+    f->verifier =
+        (verifier){.compute = b->compute, .folder = bench_data(b, b->settings->quick ? "full-16" : "full-19")};
     TRY(full_case_read(&f->made_up, &f->verifier));
     TRY(b->settings->model ? open_model(b, f) : open_made_up(b, f));
     TRY(plan_clip(b, f));
@@ -180,7 +183,8 @@ static loris_status check(bench_run *b) {
                        (size_t)f->rows * (size_t)f->unet.in_channels, 0));
     if (!f->model)
         return check_made_up(b, f);
-    record_note(b->record, b->memory, "the model has no golden output here: the device's known answers alone were checked");
+    record_note(b->record, b->memory,
+                "the model has no golden output here: the device's known answers alone were checked");
     return LORIS_OK;
 }
 

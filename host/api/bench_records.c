@@ -85,8 +85,9 @@ static loris_status list_files(const char *folder, arena *a, const char ***out, 
         return fail_memory("a list of records");
     qsort(names, *count, sizeof *names, by_name);
     *out = names;
-    return *count ? LORIS_OK : fail(LORIS_ERROR_INPUT, "records are files that 'loris-cl bench -o NAME.json' writes",
-                                    "%s: no .json file is in this folder", folder);
+    return *count ? LORIS_OK
+                  : fail(LORIS_ERROR_INPUT, "records are files that 'loris-cl bench -o NAME.json' writes",
+                         "%s: no .json file is in this folder", folder);
 }
 
 static loris_status read_all(const char *path, arena *a, record **r, size_t *count) {
@@ -120,7 +121,8 @@ loris_status loris_bench_passed(const char *records, bool *all) {
     arena *a = arena_new();
     record *r = NULL;
     size_t count = 0;
-    loris_status status = a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
+    loris_status status =
+        a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
     *all = status == LORIS_OK && count > 0;
     for (size_t i = 0; i < count && status == LORIS_OK; i++)
         *all = *all && r[i].correct && !r[i].failure;
@@ -133,7 +135,8 @@ loris_status loris_bench_table(const char *records, char **markdown) {
     record *r = NULL;
     size_t count = 0;
     text out = {0};
-    loris_status status = a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
+    loris_status status =
+        a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
     if (status == LORIS_OK) {
         report_table(&out, r, count);
         status = text_failed(&out) ? fail_memory("a table") : LORIS_OK;
@@ -164,7 +167,8 @@ loris_status loris_bench_write(const char *records, const char *path) {
     record *r = NULL;
     size_t count = 0;
     text out = {0};
-    loris_status status = a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
+    loris_status status =
+        a ? records_parse(&r, &count, a, records, strlen(records), "records") : fail_memory("records");
     char *whole = NULL;
     if (status == LORIS_OK && ending && !strcmp(ending, ".json")) {
         status = records_json(&whole, r, count);

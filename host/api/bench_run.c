@@ -115,8 +115,9 @@ static void note_scatter(bench_run *b, const measurement *m) {
         record_note(b->record, b->memory, "%s: times scatter by %.0f %% (p90 - p10) after %d samples", m->name,
                     100 * series_scatter(&m->warm), m->warm.count);
     if (m->warm.count >= 6 && series_trend(&m->warm) > 1.15)
-        record_note(b->record, b->memory, "%s: the later half took %.0f %% longer than the earlier: throttled, or others at work",
-                    m->name, 100 * (series_trend(&m->warm) - 1));
+        record_note(b->record, b->memory,
+                    "%s: the later half took %.0f %% longer than the earlier: throttled, or others at work", m->name,
+                    100 * (series_trend(&m->warm) - 1));
 }
 
 /* A profile makes an event of every launch. Plans are built with it, in the first pass, and timed without. */
@@ -141,7 +142,8 @@ loris_status bench_passes(bench_run *b) {
     if (!single)
         return fail(LORIS_ERROR_INTERNAL, NULL, "a benchmark without sampling");
     const double from = seconds_now();
-    const int most = MORE * b->runs < SERIES_MAX / EVALUATIONS_A_PASS ? MORE * b->runs : SERIES_MAX / EVALUATIONS_A_PASS;
+    const int most =
+        MORE * b->runs < SERIES_MAX / EVALUATIONS_A_PASS ? MORE * b->runs : SERIES_MAX / EVALUATIONS_A_PASS;
     for (int pass = 0; pass <= most; pass++) {
         double seconds;
         if (pass > 1 && seconds_now() - from > b->seconds)

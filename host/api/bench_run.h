@@ -50,7 +50,8 @@ void bench_begin_record(record *r, arena *a, const loris_bench_settings *s);
 /* Path of `name` in the folder of the benchmark's data. */
 const char *bench_data(const bench_run *b, const char *name);
 
-/* Adds the quantities of loris_verify() over a folder of the data (NULL: the device's known answers); `prefix` begins their names. */
+/* Adds the quantities of loris_verify() over a folder of the data (NULL: the device's known answers); `prefix` begins
+ * their names. */
 loris_status bench_check(bench_run *b, const char *folder, const char *model_path, const char *prefix);
 
 /* A loris_quantity_function whose user is a bench_checks: adds the quantity under its prefix. */
@@ -61,7 +62,8 @@ typedef struct bench_checks {
 void bench_take_quantity(void *user, const loris_quantity *q);
 
 /* Compares and adds the quantity `name`. */
-loris_status bench_quantity(bench_run *b, const char *name, const float *got, const float *want, size_t count, double tolerance);
+loris_status bench_quantity(bench_run *b, const char *name, const float *got, const float *want, size_t count,
+                            double tolerance);
 
 /* Passes over the clip: the first is cold, the others are warm. Fills the record's stages. */
 loris_status bench_passes(bench_run *b);

@@ -110,7 +110,8 @@ net *full_case_record(const full_case *f, compute *c, const weights *w) {
     unet_inputs in = {.x = net_input(n, "x", PHASE_STEP, shape_1d(1, (int)f->samples, u->in_channels), STORE_F32),
                       .c_noise = net_input(n, "c_noise", PHASE_RUN, shape_1d(1, 1, 1), STORE_F32),
                       .contexts = 2};
-    in.context[0].tokens = net_input(n, "tokens", PHASE_CLIP, shape_1d(1, FULL_TOKENS, u->embedding_features), STORE_F32);
+    in.context[0].tokens =
+        net_input(n, "tokens", PHASE_CLIP, shape_1d(1, FULL_TOKENS, u->embedding_features), STORE_F32);
     in.context[0].peaks = net_input(n, "peaks", PHASE_CLIP, shape_1d(1, FULL_PEAKS, 1), STORE_I32);
     in.context[1] = unet_null_context(n, u, FULL_TOKENS, FULL_PEAKS);
     net_output(n, "y", unet(n, u, &in));

@@ -11,11 +11,13 @@ typedef struct full_case {
     unet_config unet;
     size_t samples, stride; /* golden output is of every stride-th sample */
     float c_noise;
-    float *x, *tokens, *y; /* x [samples][C], tokens [FULL_TOKENS][E], y [2][samples][C]: with the context, and without */
+    float *x, *tokens,
+        *y; /* x [samples][C], tokens [FULL_TOKENS][E], y [2][samples][C]: with the context, and without */
     int32_t peaks[FULL_PEAKS];
 } full_case;
 
-/* What config.json in the verifier's folder says, with inputs made up from their names. full_case_free() in any case. */
+/* What config.json in the verifier's folder says, with inputs made up from their names. full_case_free() in any case.
+ */
 loris_status full_case_read(full_case *f, const verifier *v);
 void full_case_free(full_case *f);
 

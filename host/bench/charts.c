@@ -33,7 +33,8 @@ void chart_speeds(text *out, const record *r, const size_t *order, size_t count)
         text_printf(out, "<div class=\"bar\">");
         put_name(out, one);
         if (one->has_headline) {
-            text_printf(out, "<span class=\"track\"><i style=\"width:%s%%\"></i></span><span class=\"figure\">%s</span>",
+            text_printf(out,
+                        "<span class=\"track\"><i style=\"width:%s%%\"></i></span><span class=\"figure\">%s</span>",
                         decimal_of(100 * one->speed / most, 2).text, figure_of(one->speed, 3).text);
         } else {
             text_printf(out, "<span class=\"none\">no headline: ");
@@ -76,7 +77,8 @@ static void put_stack(text *out, const record *r) {
         text_printf(out, "<i class=\"s%d\" style=\"flex-grow:%s\" title=\"", colour_of(r->stage[i].name),
                     decimal_of(1000 * seconds / r->seconds, 2).text);
         markup_text(out, r->stage[i].name);
-        text_printf(out, ": %s s, %s %%\"></i>", figure_of(seconds, 3).text, figure_of(100 * seconds / r->seconds, 3).text);
+        text_printf(out, ": %s s, %s %%\"></i>", figure_of(seconds, 3).text,
+                    figure_of(100 * seconds / r->seconds, 3).text);
     }
     text_printf(out, "</span><span class=\"figure\">%s s</span></div>\n", figure_of(r->seconds, 3).text);
 }
@@ -121,7 +123,8 @@ static axes axes_of(const record *r, double flops, double memory) {
     for (int i = 0; i < r->nodes; i++) {
         if (!is_point(&r->node[i]))
             continue;
-        const double intensity = log10(r->node[i].flop / r->node[i].bytes), rate = log10(r->node[i].flop / r->node[i].seconds * 1e-9);
+        const double intensity = log10(r->node[i].flop / r->node[i].bytes),
+                     rate = log10(r->node[i].flop / r->node[i].seconds * 1e-9);
         a.x0 = fmax(fmin(a.x0, floor(intensity)), -3);
         a.x1 = fmin(fmax(a.x1, ceil(intensity)), 5);
         a.y0 = fmax(fmin(a.y0, floor(rate)), top - 8);
@@ -143,8 +146,9 @@ static void put_grid(text *out, const axes *a) {
     for (int y = (int)a->y0; y <= (int)a->y1; y++)
         text_printf(out, "<text x=\"%d\" y=\"%s\" text-anchor=\"end\" dy=\"4\">%s</text>\n", LEFT - 5,
                     at_y(a, pow(10, y)).text, figure_of(pow(10, y), 1).text);
-    text_printf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">FLOP a byte</text>\n"
-                     "<text x=\"%d\" y=\"%d\" transform=\"rotate(-90 12 %d)\" text-anchor=\"middle\">GFLOP/s</text>\n",
+    text_printf(out,
+                "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">FLOP a byte</text>\n"
+                "<text x=\"%d\" y=\"%d\" transform=\"rotate(-90 12 %d)\" text-anchor=\"middle\">GFLOP/s</text>\n",
                 WIDTH - RIGHT, HEIGHT - 6, 12, HEIGHT / 2 - 10, HEIGHT / 2 - 10);
 }
 
@@ -159,7 +163,8 @@ static void put_points(text *out, const axes *a, const record *r) {
             continue;
         const double share = n->seconds / all;
         text_printf(out, "<circle cx=\"%s\" cy=\"%s\" r=\"%s\"><title>", at_x(a, n->flop / n->bytes).text,
-                    at_y(a, n->flop / n->seconds * 1e-9).text, decimal_of(fmin(1.5 + 40 * sqrt(share / 3.2), 16), 1).text);
+                    at_y(a, n->flop / n->seconds * 1e-9).text,
+                    decimal_of(fmin(1.5 + 40 * sqrt(share / 3.2), 16), 1).text);
         markup_text(out, n->name);
         text_printf(out, ", ");
         markup_text(out, n->operation);
@@ -186,17 +191,18 @@ static void put_roofline(text *out, const record *r) {
         return;
     }
     const axes a = axes_of(r, flops, memory);
-    text_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Roofline: %s GFLOP/s, %s GB/s, %d nodes\">\n", WIDTH,
-                HEIGHT, figure_of(flops, 3).text, figure_of(memory, 3).text, r->nodes);
+    text_printf(out,
+                "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Roofline: %s GFLOP/s, %s GB/s, %d nodes\">\n",
+                WIDTH, HEIGHT, figure_of(flops, 3).text, figure_of(memory, 3).text, r->nodes);
     put_grid(out, &a);
     const double left = pow(10, a.x0), right = pow(10, a.x1), ridge = flops / memory;
     const double lowest = pow(10, a.y0), start = fmax(left, lowest / memory);
-    text_printf(out, "<path class=\"roof\" d=\"M%s %sL%s %sH%s\"/>\n", at_x(&a, start).text, at_y(&a, start * memory).text,
-                at_x(&a, ridge).text, at_y(&a, flops).text, at_x(&a, right).text);
-    text_printf(out, "<text class=\"label\" x=\"%d\" y=\"%s\" dy=\"-5\" text-anchor=\"end\">%s GFLOP/s f32</text>\n", WIDTH - RIGHT,
-                at_y(&a, flops).text, figure_of(flops, 3).text);
-    text_printf(out, "<text class=\"label\" x=\"%s\" y=\"%s\" dx=\"6\" dy=\"4\">%s GB/s</text>\n", at_x(&a, ridge / 8).text,
-                at_y(&a, flops / 12).text, figure_of(memory, 3).text);
+    text_printf(out, "<path class=\"roof\" d=\"M%s %sL%s %sH%s\"/>\n", at_x(&a, start).text,
+                at_y(&a, start * memory).text, at_x(&a, ridge).text, at_y(&a, flops).text, at_x(&a, right).text);
+    text_printf(out, "<text class=\"label\" x=\"%d\" y=\"%s\" dy=\"-5\" text-anchor=\"end\">%s GFLOP/s f32</text>\n",
+                WIDTH - RIGHT, at_y(&a, flops).text, figure_of(flops, 3).text);
+    text_printf(out, "<text class=\"label\" x=\"%s\" y=\"%s\" dx=\"6\" dy=\"4\">%s GB/s</text>\n",
+                at_x(&a, ridge / 8).text, at_y(&a, flops / 12).text, figure_of(memory, 3).text);
     put_points(out, &a, r);
     text_printf(out, "</svg></figure>\n");
 }

@@ -31,10 +31,9 @@ static loris_status compare_stage(text *out, const record *r, const measurement 
     report_plain(out, r->device.name);
     text_printf(out, " | ");
     report_plain(out, a->name);
-    text_printf(out, " | %s | %s | %s | %s to %s (%.0f %%) | %s |\n",
-                figure_of(summarise(&a->warm).median, 4).text, figure_of(summarise(&b->warm).median, 4).text,
-                figure_of(q.estimate, 4).text, figure_of(q.low, 4).text, figure_of(q.high, 4).text, 100 * q.confidence,
-                verdict(&q, limit));
+    text_printf(out, " | %s | %s | %s | %s to %s (%.0f %%) | %s |\n", figure_of(summarise(&a->warm).median, 4).text,
+                figure_of(summarise(&b->warm).median, 4).text, figure_of(q.estimate, 4).text, figure_of(q.low, 4).text,
+                figure_of(q.high, 4).text, 100 * q.confidence, verdict(&q, limit));
     return LORIS_OK;
 }
 
@@ -42,7 +41,8 @@ loris_status compare_records(text *out, const record *a, size_t count_a, const r
                              int *slower) {
     int compared = 0;
     *slower = 0;
-    text_printf(out, "| device | stage | A, s | B, s | B / A | interval | |\n| --- | --- | ---: | ---: | ---: | --- | --- |\n");
+    text_printf(
+        out, "| device | stage | A, s | B, s | B / A | interval | |\n| --- | --- | ---: | ---: | ---: | --- | --- |\n");
     for (size_t i = 0; i < count_a; i++) {
         const record *other = partner(&a[i], b, count_b);
         if (!other)
@@ -58,6 +58,7 @@ loris_status compare_records(text *out, const record *a, size_t count_a, const r
             compared++;
         }
     }
-    return compared ? LORIS_OK : fail(LORIS_ERROR_INPUT, "compare records of the same device, platform and workload",
-                                      "the two have no measurement in common");
+    return compared ? LORIS_OK
+                    : fail(LORIS_ERROR_INPUT, "compare records of the same device, platform and workload",
+                           "the two have no measurement in common");
 }

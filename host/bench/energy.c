@@ -24,7 +24,7 @@ struct energy_meter {
     const char *root;
     gauge gauges[PACKAGES_MAX];
     int count;
-    bool power;     /* the gauge is a power */
+    bool power;        /* the gauge is a power */
     nvml_device *card; /* or NULL */
     bool card_counts;  /* has a counter of its own */
 
@@ -87,7 +87,8 @@ static const char *find_hwmon(energy_meter *m, pci_place p) {
                  p.function, i);
         if (add_gauge(m, 1e-6, 0, "%s/energy1_input", folder))
             return NULL;
-        m->power = add_gauge(m, 1e-6, 0, "%s/power1_average", folder) || add_gauge(m, 1e-6, 0, "%s/power1_input", folder);
+        m->power =
+            add_gauge(m, 1e-6, 0, "%s/power1_average", folder) || add_gauge(m, 1e-6, 0, "%s/power1_input", folder);
         if (m->power)
             return NULL;
     }
@@ -164,7 +165,8 @@ energy_meter *energy_open(const energy_place *place, const char **source, const 
     } else if ((m->card = nvml_open(place->nvml, place->pci.domain, place->pci.bus, place->pci.slot))) {
         double ignored;
         m->card_counts = nvml_energy(m->card, &ignored);
-        *reason = m->card_counts || nvml_power(m->card, &ignored) ? NULL : "NVML shows neither energy nor power of this card";
+        *reason =
+            m->card_counts || nvml_power(m->card, &ignored) ? NULL : "NVML shows neither energy nor power of this card";
         *source = m->card_counts ? "NVML, energy of the card" : "NVML, power of the card";
     } else {
         *reason = find_hwmon(m, place->pci);

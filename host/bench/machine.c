@@ -104,7 +104,8 @@ static double thermal_events(const char *root) {
     double sum = -1;
     char line[LINE];
     for (int core = 0; core < 1024; core++) {
-        if (!system_line(root, line, sizeof line, "/sys/devices/system/cpu/cpu%d/thermal_throttle/core_throttle_count", core))
+        if (!system_line(root, line, sizeof line, "/sys/devices/system/cpu/cpu%d/thermal_throttle/core_throttle_count",
+                         core))
             break;
         sum = fmax(sum, 0) + strtod(line, NULL);
     }

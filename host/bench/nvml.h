@@ -12,7 +12,7 @@ void nvml_close(nvml_device *d); /* NULL is allowed */
 
 bool nvml_energy(const nvml_device *d, double *joules); /* since the driver was loaded; Volta and later */
 bool nvml_power(const nvml_device *d, double *watts);
-double nvml_clock(const nvml_device *d);             /* MHz of the multiprocessors; 0 where unknown */
-const char *nvml_throttling(const nvml_device *d);   /* what holds the clock back now; NULL = nothing, or unknown */
+double nvml_clock(const nvml_device *d);           /* MHz of the multiprocessors; 0 where unknown */
+const char *nvml_throttling(const nvml_device *d); /* what holds the clock back now; NULL = nothing, or unknown */
 
 #endif

@@ -74,18 +74,20 @@ static size_t group_size(const compute *c, size_t most) {
 }
 
 /* Element e of item i is `wanted` + step (i mod 4). */
-static loris_status check_all(prober *p, cl_mem buffer, number_type type, size_t items, size_t elements, float wanted, float step) {
+static loris_status check_all(prober *p, cl_mem buffer, number_type type, size_t items, size_t elements, float wanted,
+                              float step) {
     const size_t count = items * elements, bytes = count * number_size(type);
     void *raw = malloc(bytes);
     float *got = malloc(count * sizeof *got);
-    loris_status status = raw && got ? buffer_read(p->c, buffer, 0, raw, bytes, "a probe's result")
-                                     : fail_memory("a probe's result");
+    loris_status status =
+        raw && got ? buffer_read(p->c, buffer, 0, raw, bytes, "a probe's result") : fail_memory("a probe's result");
     if (status == LORIS_OK)
         number_to_f32(got, raw, type, count);
     for (size_t i = 0; status == LORIS_OK && i < count; i++) {
         const float right = wanted + step * (float)(i / elements % 4);
         if (got[i] != right)
-            status = fail(LORIS_ERROR_DEVICE, NULL, "number %zu of the result is %g, not %g", i, (double)got[i], (double)right);
+            status = fail(LORIS_ERROR_DEVICE, NULL, "number %zu of the result is %g, not %g", i, (double)got[i],
+                          (double)right);
     }
     free(raw);
     free(got);
@@ -97,7 +99,8 @@ static loris_status check_all(prober *p, cl_mem buffer, number_type type, size_t
 enum { ROUNDS_MAX = 1 << 20 }; /* sums of ones stay exact in f32 */
 
 /* Argument `index` counts the rounds; as many as last long enough. `work` is what an item does in a round. */
-static loris_status calibrate(prober *p, const probe_kernel *k, cl_uint index, double work, double seconds, cl_int *rounds) {
+static loris_status calibrate(prober *p, const probe_kernel *k, cl_uint index, double work, double seconds,
+                              cl_int *rounds) {
     double took = 0;
     for (*rounds = 16;; *rounds *= 2) {
         TRY(set_argument(p, k, index, sizeof *rounds, rounds));
@@ -339,9 +342,9 @@ static loris_status measure_launches(prober *p, int row) {
         from = seconds_now();
         for (int n = 0; n < rows; n++) {
             for (int j = 0; j < row; j++, made++)
-                TRY_GOTO(compute_check(p->c, clEnqueueNDRangeKernel(p->c->queue, k.kernel, 1, NULL, &k.global, &k.local, 0,
-                                                                    NULL, NULL),
-                                       "clEnqueueNDRangeKernel", p->now->name));
+                TRY_GOTO(compute_check(
+                    p->c, clEnqueueNDRangeKernel(p->c->queue, k.kernel, 1, NULL, &k.global, &k.local, 0, NULL, NULL),
+                    "clEnqueueNDRangeKernel", p->now->name));
             TRY_GOTO(compute_check(p->c, clFinish(p->c->queue), "clFinish", p->now->name));
         }
         if (i >= 0)
@@ -372,10 +375,10 @@ loris_status probes_run(record *r, arena *a, compute *c, const probe_settings *s
     static const struct {
         const char *name, *unit;
         loris_status (*run)(prober *);
-    } all[] = {{"f32", "GFLOP/s", measure_f32},       {"f16", "GFLOP/s", measure_f16},
-               {"memory", "GB/s", measure_memory},    {"local", "GB/s", measure_local},
-               {"upload", "GB/s", measure_upload},    {"download", "GB/s", measure_download},
-               {"launch", "us", measure_launch},      {"round trip", "us", measure_round_trip}};
+    } all[] = {{"f32", "GFLOP/s", measure_f32},    {"f16", "GFLOP/s", measure_f16},
+               {"memory", "GB/s", measure_memory}, {"local", "GB/s", measure_local},
+               {"upload", "GB/s", measure_upload}, {"download", "GB/s", measure_download},
+               {"launch", "us", measure_launch},   {"round trip", "us", measure_round_trip}};
     prober p = {.c = c, .memory = a, .settings = settings};
     for (size_t i = 0; i < sizeof all / sizeof *all && r->probes < RECORD_MAX_PROBES; i++) {
         p.now = &r->probe[r->probes++];

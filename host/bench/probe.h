@@ -1,5 +1,5 @@
-/* What a device can do at most, measured by small kernels of our own (kernels/probe_*.cl): the roofs that nodes are compared
- * with. Every probe checks its result, so that a figure is not that of work left out. */
+/* What a device can do at most, measured by small kernels of our own (kernels/probe_*.cl): the roofs that nodes are
+ * compared with. Every probe checks its result, so that a figure is not that of work left out. */
 #ifndef LORIS_BENCH_PROBE_H
 #define LORIS_BENCH_PROBE_H
 
@@ -19,7 +19,8 @@ typedef struct probe_settings {
  *     upload, download  GB/s between the host's memory and a buffer
  *     launch       us of a kernel in a row of many
  *     round trip   us of one kernel and the wait for it
- * A probe that cannot run has a reason in place of samples. Fails only where nothing more could run: LORIS_CANCELLED. */
+ * A probe that cannot run has a reason in place of samples. Fails only where nothing more could run: LORIS_CANCELLED.
+ */
 loris_status probes_run(record *r, arena *a, compute *c, const probe_settings *settings);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a benchmark of one device found, in memory and as JSON (docs/benchmark.md). A file holds the records of one or more
- * devices: {"schema": 1, "records": [...]}. Texts, arrays and samples live in an arena. */
+/* What a benchmark of one device found, in memory and as JSON (docs/benchmark.md). A file holds the records of one or
+ * more devices: {"schema": 1, "records": [...]}. Texts, arrays and samples live in an arena. */
 #ifndef LORIS_BENCH_RECORD_H
 #define LORIS_BENCH_RECORD_H
 
@@ -7,8 +7,15 @@
 #include "core/arena.h"
 #include "core/json.h"
 
-enum { RECORD_SCHEMA = 1, RECORD_MAX_STAGES = 16, RECORD_MAX_PROBES = 16, RECORD_MAX_QUANTITIES = 32, RECORD_MAX_NOTES = 16,
-       RECORD_TOP_NODES = 10, RECORD_MAX_NODES = 4096 };
+enum {
+    RECORD_SCHEMA = 1,
+    RECORD_MAX_STAGES = 16,
+    RECORD_MAX_PROBES = 16,
+    RECORD_MAX_QUANTITIES = 32,
+    RECORD_MAX_NOTES = 16,
+    RECORD_TOP_NODES = 10,
+    RECORD_MAX_NODES = 4096
+};
 
 /* Of a stage in seconds, of a probe in its unit. */
 typedef struct measurement {
@@ -16,23 +23,23 @@ typedef struct measurement {
     const char *detail; /* how it was measured, or "" */
     const char *reason; /* why there is none, else NULL */
     bool has_cold;
-    double cold;        /* the first time in this process, drivers compiling */
+    double cold; /* the first time in this process, drivers compiling */
     series warm;
 } measurement;
 
 typedef struct record_quantity {
     const char *name, *precision;
     double max_abs_error, scale, tolerance; /* passes when max_abs_error <= tolerance * scale */
-    double snr_db;                          /* of what was computed against the golden array; infinite where they are equal */
+    double snr_db; /* of what was computed against the golden array; infinite where they are equal */
     bool pass;
 } record_quantity;
 
 /* A node of one guided evaluation. */
 typedef struct record_node {
     const char *name, *operation, *variant;
-    const char *place;     /* where it ran: "kernel", "CLBlast", "native code on the host", ... */
-    double flop, bytes;    /* counted from shapes */
-    double seconds;        /* median */
+    const char *place;  /* where it ran: "kernel", "CLBlast", "native code on the host", ... */
+    double flop, bytes; /* counted from shapes */
+    double seconds;     /* median */
 } record_node;
 
 typedef struct record {
@@ -41,7 +48,8 @@ typedef struct record {
         const char *name, *model, *model_hash, *what; /* what: one sentence */
         double audio_seconds;
         int evaluations;         /* of the network while sampling ... */
-        int further_evaluations; /* ... and those of the whole clip that were not made, but count as long as "evaluation" took */
+        int further_evaluations; /* ... and those of the whole clip that were not made, but count as long as
+                                    "evaluation" took */
         bool quick;
     } workload;
     struct {
@@ -61,9 +69,9 @@ typedef struct record {
     int quantities;
     record_quantity quantity[RECORD_MAX_QUANTITIES];
 
-    bool has_headline; /* never without `correct` */
-    double speed;      /* seconds of sound a second, warm */
-    double seconds;    /* of the clip, warm */
+    bool has_headline;    /* never without `correct` */
+    double speed;         /* seconds of sound a second, warm */
+    double seconds;       /* of the clip, warm */
     double first_seconds; /* of the clip, cold, with everything made for it */
     const char *headline_reason;
 
@@ -88,16 +96,19 @@ typedef struct record {
     const char *note[RECORD_MAX_NOTES];
 } record;
 
-void record_note(record *r, arena *a, const char *format, ...) PRINTF_LIKE(3, 4); /* what exceeds the room is left out */
-const measurement *record_stage(const record *r, const char *name);           /* NULL when absent */
-double record_peak(const record *r, const char *name); /* of a probe: the best sample, as others slowed the rest; NaN without */
+void record_note(record *r, arena *a, const char *format, ...)
+    PRINTF_LIKE(3, 4);                                              /* what exceeds the room is left out */
+const measurement *record_stage(const record *r, const char *name); /* NULL when absent */
+double record_peak(const record *r,
+                   const char *name); /* of a probe: the best sample, as others slowed the rest; NaN without */
 
-/* Fills has_headline, speed, seconds, first_seconds and headline_reason from stages and quantities: the sum of the stages'
- * medians, where "evaluation" is part of "sampling" and counts further_evaluations times. "prepare" counts for first_seconds alone. */
+/* Fills has_headline, speed, seconds, first_seconds and headline_reason from stages and quantities: the sum of the
+ * stages' medians, where "evaluation" is part of "sampling" and counts further_evaluations times. "prepare" counts for
+ * first_seconds alone. */
 void record_conclude(record *r);
 
-/* The share of the device's measured peak that a node reached, by the roof it lies under (Williams, Waterman, Patterson:
- * Roofline, CACM 2009); NaN when unknown. *memory_bound may be NULL. */
+/* The share of the device's measured peak that a node reached, by the roof it lies under (Williams, Waterman,
+ * Patterson: Roofline, CACM 2009); NaN when unknown. *memory_bound may be NULL. */
 double node_share(const record *r, const record_node *n, bool *memory_bound);
 
 /* The nodes that took longest, at most RECORD_TOP_NODES: indices into r->node. */

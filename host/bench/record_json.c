@@ -1,5 +1,5 @@
-/* Records as JSON. Readers take what other people send: every member is checked. What follows from others (medians, verdicts,
- * the headline) is written for readers of the file and computed again when read. */
+/* Records as JSON. Readers take what other people send: every member is checked. What follows from others (medians,
+ * verdicts, the headline) is written for readers of the file and computed again when read. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -348,7 +348,8 @@ static void get_origin(reader *in, record *r, const json *from) {
     r->device.unified_memory = need_bool(in, device, "unified_memory");
 }
 
-/* Errors and ratios that are not finite stand as null: an infinite error, of NaN; an infinite ratio, of equal arrays. */
+/* Errors and ratios that are not finite stand as null: an infinite error, of NaN; an infinite ratio, of equal arrays.
+ */
 static double number_or_infinity(reader *in, const json *from, const char *key) {
     const json *found = json_get(from, key);
     return found && found->type == JSON_NULL ? INFINITY : need_number(in, from, key, -1e30, 1e30);
@@ -406,7 +407,8 @@ static void get_surroundings(reader *in, record *r, const json *from) {
         r->clock_before = need_positive(in, clock, "before_mhz");
         r->clock_after = need_positive(in, clock, "after_mhz");
     }
-    const json *load = need_object(in, from, "load"), *before = json_get(load, "before"), *after = json_get(load, "after");
+    const json *load = need_object(in, from, "load"), *before = json_get(load, "before"),
+               *after = json_get(load, "after");
     r->load_before = before && before->type == JSON_NUMBER ? before->number : -1;
     r->load_after = after && after->type == JSON_NUMBER ? after->number : -1;
     const json *item;
@@ -439,8 +441,8 @@ loris_status records_parse(record **out, size_t *count, arena *a, const char *da
     TRY(json_parse(&root, a, data, size, where));
     TRY(json_need_number(root, "schema", 1, 1e6, &schema, where));
     if (schema != RECORD_SCHEMA)
-        return fail(LORIS_ERROR_INPUT, "read it with the version of loris-cl that wrote it", "%s: schema %g, known is %d",
-                    where, schema, RECORD_SCHEMA);
+        return fail(LORIS_ERROR_INPUT, "read it with the version of loris-cl that wrote it",
+                    "%s: schema %g, known is %d", where, schema, RECORD_SCHEMA);
     const size_t more = need_items(&in, root, "records", RECORDS_MAX - *count, &item);
     record *all = arena_alloc(a, *count + more + 1, sizeof *all);
     if (!all)

@@ -86,9 +86,8 @@ static void put_row(text *out, const record *r) {
     text_printf(out, "%s | %s | %s | %s | ", figure_of(1e3 * seconds, 3).text, figure_of(rate, 3).text,
                 figure_of(100 * rate / record_peak(r, "f32"), 3).text,
                 figure_of(r->device_memory > 0 ? 1e-6 * r->device_memory : NAN, 3).text);
-    text_printf(out, "%s | ", r->energy_reason || !r->has_headline
-                                  ? "-"
-                                  : figure_of(r->joules / r->workload.audio_seconds, 3).text);
+    text_printf(out, "%s | ",
+                r->energy_reason || !r->has_headline ? "-" : figure_of(r->joules / r->workload.audio_seconds, 3).text);
     if (r->failure)
         report_plain(out, r->failure);
     else
@@ -103,18 +102,21 @@ void report_table(text *out, const record *r, size_t count) {
         return;
     }
     report_order(r, count, order);
-    text_printf(out,
-                "| device | platform, driver | workload | seconds of sound a second | clip, s | first time, s | evaluation, ms | "
-                "GFLOP/s | %% of f32 peak | device MB | J a second of sound | results |\n"
-                "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
+    text_printf(out, "| device | platform, driver | workload | seconds of sound a second | clip, s | first time, s | "
+                     "evaluation, ms | "
+                     "GFLOP/s | %% of f32 peak | device MB | J a second of sound | results |\n"
+                     "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
     for (size_t i = 0; i < count; i++)
         put_row(out, &r[order[i]]);
     free(order);
 }
 
 static void put_measurements(text *out, const measurement *m, int count, bool stages) {
-    text_printf(out, stages ? "| stage | cold | median | p10 | p90 | samples | |\n| --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
-                            : "| probe | median | p10 | p90 | samples | unit | |\n| --- | ---: | ---: | ---: | ---: | --- | --- |\n");
+    text_printf(
+        out,
+        stages
+            ? "| stage | cold | median | p10 | p90 | samples | |\n| --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
+            : "| probe | median | p10 | p90 | samples | unit | |\n| --- | ---: | ---: | ---: | ---: | --- | --- |\n");
     for (int i = 0; i < count; i++) {
         const summary s = summarise(&m[i].warm);
         text_printf(out, "| ");
@@ -134,7 +136,9 @@ static void put_measurements(text *out, const measurement *m, int count, bool st
 }
 
 static void put_quantities(text *out, const record *r) {
-    text_printf(out, "| compared | precision | largest error | allowed | SNR, dB | |\n| --- | --- | ---: | ---: | ---: | --- |\n");
+    text_printf(
+        out,
+        "| compared | precision | largest error | allowed | SNR, dB | |\n| --- | --- | ---: | ---: | ---: | --- |\n");
     for (int i = 0; i < r->quantities; i++) {
         const record_quantity *q = &r->quantity[i];
         text_printf(out, "| ");
@@ -142,7 +146,8 @@ static void put_quantities(text *out, const record *r) {
         text_printf(out, " | ");
         report_plain(out, q->precision);
         text_printf(out, " | %s | %s | %s | %s |\n", figure_of(q->max_abs_error, 3).text,
-                    figure_of(q->tolerance * q->scale, 3).text, figure_of(q->snr_db, 4).text, q->pass ? "pass" : "**FAIL**");
+                    figure_of(q->tolerance * q->scale, 3).text, figure_of(q->snr_db, 4).text,
+                    q->pass ? "pass" : "**FAIL**");
     }
     text_printf(out, "\n");
 }
@@ -259,8 +264,8 @@ static void put_field(text *out, const char *value, bool last) {
     text_append(out, last ? "\"\r\n" : "\",", last ? 3 : 2);
 }
 
-static void put_value(text *out, const record *r, const char *kind, const char *name, const char *unit, const char *which,
-                      double value) {
+static void put_value(text *out, const record *r, const char *kind, const char *name, const char *unit,
+                      const char *which, double value) {
     char digits[40] = "";
     if (!isfinite(value))
         return;

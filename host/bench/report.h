@@ -1,5 +1,5 @@
-/* Records for people and for other programs. What comes from a file is escaped: it may be anybody's. Failure to allocate is the
- * text's (text_failed). */
+/* Records for people and for other programs. What comes from a file is escaped: it may be anybody's. Failure to
+ * allocate is the text's (text_failed). */
 #ifndef LORIS_BENCH_REPORT_H
 #define LORIS_BENCH_REPORT_H
 

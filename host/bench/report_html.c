@@ -1,5 +1,5 @@
-/* The page on benchmarks. Light and dark as the reader prefers; on a narrow screen figures stand below their names, and tables scroll
- * by themselves. */
+/* The page on benchmarks. Light and dark as the reader prefers; on a narrow screen figures stand below their names, and
+ * tables scroll by themselves. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,20 +8,24 @@
 #include "core/markup.h"
 
 static const char style_sheet[] =
-    ":root{color-scheme:light dark;--ink:#1c2028;--faint:#5a6270;--page:#fcfcfd;--card:#fff;--edge:#d8dbe2;--bar:#1559b3;"
+    ":root{color-scheme:light "
+    "dark;--ink:#1c2028;--faint:#5a6270;--page:#fcfcfd;--card:#fff;--edge:#d8dbe2;--bar:#1559b3;"
     "--bad:#b3261e;--s0:#7d8590;--s1:#2f8f7f;--s2:#b58900;--s3:#1559b3;--s4:#6f63b8;--s5:#8a6d5a}\n"
-    "@media (prefers-color-scheme:dark){:root{--ink:#e8eaef;--faint:#a2aab8;--page:#14171c;--card:#1b1f26;--edge:#2d323b;"
+    "@media "
+    "(prefers-color-scheme:dark){:root{--ink:#e8eaef;--faint:#a2aab8;--page:#14171c;--card:#1b1f26;--edge:#2d323b;"
     "--bar:#7db6ff;--bad:#ff8a80;--s0:#aab2bd;--s1:#5cc9b5;--s2:#e0bd4f;--s3:#7db6ff;--s4:#a79bf0;--s5:#c4a48f}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;padding:1.2rem;max-width:76rem;background:var(--page);color:var(--ink);"
     "font:1rem/1.45 system-ui,-apple-system,\"Segoe UI\",Helvetica,Arial,sans-serif}\n"
-    "h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:1.8rem 0 .5rem}h3{font-size:1rem;margin:1rem 0 .3rem}\n"
+    "h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:1.8rem 0 .5rem}h3{font-size:1rem;margin:1rem 0 "
+    ".3rem}\n"
     "p{margin:.3rem 0;max-width:60rem}small,.key,.none,figcaption,dt{color:var(--faint)}\n"
     ".bars{display:grid;gap:.35rem}.bar{display:grid;grid-template-columns:minmax(12rem,24rem) 1fr 5rem;gap:.8rem;"
     "align-items:center}.name{overflow-wrap:anywhere}.figure{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".bar .none{grid-column:2/-1}.track,.stack{display:flex;height:1.25rem;gap:2px}\n"
     ".track i{background:var(--bar);border-radius:0 4px 4px 0;min-width:2px}.stack i{flex:1 1 0;min-width:1px}\n"
-    ".key span{padding-right:1rem;white-space:nowrap}.key i{display:inline-block;width:.8em;height:.8em;margin-right:.35em;"
+    ".key span{padding-right:1rem;white-space:nowrap}.key "
+    "i{display:inline-block;width:.8em;height:.8em;margin-right:.35em;"
     "border-radius:2px}\n"
     ".s0{background:var(--s0)}.s1{background:var(--s1)}.s2{background:var(--s2)}.s3{background:var(--s3)}"
     ".s4{background:var(--s4)}.s5{background:var(--s5)}\n"
@@ -34,11 +38,16 @@ static const char style_sheet[] =
     "table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{padding:.35rem .6rem;text-align:left;"
     "border-bottom:1px solid var(--edge);vertical-align:top}tr:last-child td{border-bottom:0}\n"
     "td:first-child{min-width:10rem}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
-    "th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:0;cursor:pointer;text-align:inherit}\n"
-    "th[aria-sort=ascending] button::after{content:\" \\25B4\"}th[aria-sort=descending] button::after{content:\" \\25BE\"}\n"
+    "th "
+    "button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:0;cursor:pointer;text-align:"
+    "inherit}\n"
+    "th[aria-sort=ascending] button::after{content:\" \\25B4\"}th[aria-sort=descending] button::after{content:\" "
+    "\\25BE\"}\n"
     ".bad{color:var(--bad);font-weight:600}\n"
-    "details{margin:.6rem 0;padding:.5rem .9rem;background:var(--card);border:1px solid var(--edge);border-radius:8px}\n"
-    "summary{cursor:pointer;font-weight:600;overflow-wrap:anywhere}dl{display:grid;grid-template-columns:max-content 1fr;"
+    "details{margin:.6rem 0;padding:.5rem .9rem;background:var(--card);border:1px solid "
+    "var(--edge);border-radius:8px}\n"
+    "summary{cursor:pointer;font-weight:600;overflow-wrap:anywhere}dl{display:grid;grid-template-columns:max-content "
+    "1fr;"
     "gap:.15rem 1rem;margin:.6rem 0}dd{margin:0;overflow-wrap:anywhere}\n"
     "@media (max-width:40rem){body{padding:.8rem}.bar{grid-template-columns:1fr 4.5rem}.bar .name{grid-column:1/-1}"
     ".bar .none{grid-column:1/-1}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}\n";
@@ -120,8 +129,9 @@ static void put_row(text *out, const record *r) {
 }
 
 static void put_table(text *out, const record *r, const size_t *order, size_t count) {
-    static const char *const heads[] = {"Device", "Platform", "Driver", "Work", "#Sound s/s", "#Clip s", "#First s", "#Evaluation ms",
-                                        "#GFLOP/s", "#% of peak", "#Device MB", "#J per s", "Results", NULL};
+    static const char *const heads[] = {"Device",     "Platform", "Driver",         "Work",     "#Sound s/s",
+                                        "#Clip s",    "#First s", "#Evaluation ms", "#GFLOP/s", "#% of peak",
+                                        "#Device MB", "#J per s", "Results",        NULL};
     put_heads(out, heads, true);
     for (size_t i = 0; i < count; i++)
         put_row(out, &r[order[i]]);
@@ -141,8 +151,9 @@ static void put_facts(text *out, const record *r) {
     put_fact(out, "work", r->workload.what);
     put_fact(out, "model", r->workload.model);
     put_fact(out, "device", r->device.version);
-    text_printf(out, "<dt>size</dt><dd>%.0f units, %.0f MHz, %s GB, local memory %.0f KiB</dd>\n", r->device.compute_units,
-                r->device.clock_mhz, figure_of(1e-9 * r->device.memory, 3).text, r->device.local_memory / 1024);
+    text_printf(out, "<dt>size</dt><dd>%.0f units, %.0f MHz, %s GB, local memory %.0f KiB</dd>\n",
+                r->device.compute_units, r->device.clock_mhz, figure_of(1e-9 * r->device.memory, 3).text,
+                r->device.local_memory / 1024);
     put_fact(out, "platform", r->device.platform_version);
     put_fact(out, "board", r->machine.board);
     put_fact(out, "processor", r->machine.processor);
@@ -160,7 +171,8 @@ static void put_facts(text *out, const record *r) {
     if (r->energy_reason)
         markup_text(out, r->energy_reason);
     else
-        text_printf(out, "%s J for a clip, %s W", figure_of(r->joules, 3).text, figure_of(r->joules / r->energy_seconds, 3).text);
+        text_printf(out, "%s J for a clip, %s W", figure_of(r->joules, 3).text,
+                    figure_of(r->joules / r->energy_seconds, 3).text);
     text_printf(out, "</dd>\n<dt>clock</dt><dd>");
     if (r->clock_reason)
         markup_text(out, r->clock_reason);
@@ -175,7 +187,8 @@ static void put_facts(text *out, const record *r) {
 }
 
 static void put_quantities(text *out, const record *r) {
-    static const char *const heads[] = {"Compared", "Precision", "#Largest error", "#Allowed", "#SNR dB", "Result", NULL};
+    static const char *const heads[] = {"Compared", "Precision", "#Largest error", "#Allowed", "#SNR dB",
+                                        "Result",   NULL};
     text_printf(out, "<h3>Results against golden output</h3>\n");
     put_heads(out, heads, false);
     for (int i = 0; i < r->quantities; i++) {
@@ -215,8 +228,8 @@ static void put_measurements(text *out, const measurement *m, int count, bool st
 }
 
 static void put_top(text *out, const record *r) {
-    static const char *const heads[] = {"Node", "Operation", "Variant", "Where it ran", "#ms", "#GFLOP", "#MB", "#GFLOP/s",
-                                        "#GB/s", "#% of roof", NULL};
+    static const char *const heads[] = {"Node", "Operation", "Variant", "Where it ran", "#ms", "#GFLOP",
+                                        "#MB",  "#GFLOP/s",  "#GB/s",   "#% of roof",   NULL};
     int top[RECORD_TOP_NODES];
     const int count = record_top(r, top);
     if (!count)
@@ -272,8 +285,10 @@ static void put_page(text *out, const record *r, const size_t *order, size_t cou
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
                 "script-src 'unsafe-inline'\"/>\n<title>loris-cl bench</title>\n<style>\n%s</style>\n</head>\n<body>\n"
-                "<h1>loris-cl bench</h1>\n<p>%zu records. Each device does the same work and has its results compared with golden "
-                "output; one that computes wrong results has no headline. Figures are medians of repeated measurements, all of which "
+                "<h1>loris-cl bench</h1>\n<p>%zu records. Each device does the same work and has its results compared "
+                "with golden "
+                "output; one that computes wrong results has no headline. Figures are medians of repeated "
+                "measurements, all of which "
                 "are in the record.</p>\n",
                 style_sheet, count);
     text_printf(out, "<h2>Speed: seconds of sound made a second</h2>\n");
@@ -282,8 +297,10 @@ static void put_page(text *out, const record *r, const size_t *order, size_t cou
     put_table(out, r, order, count);
     text_printf(out, "<h2>Where the time of a clip goes</h2>\n");
     chart_stages(out, r, order, count);
-    text_printf(out, "<h2>Rooflines</h2>\n<p>The line is what the device can do at most, as measured by probes: memory to the left of the "
-                     "bend, f32 arithmetic to the right. Circles are nodes of one evaluation, larger the longer they take. Lower precision "
+    text_printf(out, "<h2>Rooflines</h2>\n<p>The line is what the device can do at most, as measured by probes: memory "
+                     "to the left of the "
+                     "bend, f32 arithmetic to the right. Circles are nodes of one evaluation, larger the longer they "
+                     "take. Lower precision "
                      "than f32 and data in caches can lie above the line.</p>\n");
     chart_rooflines(out, r, order, count);
     text_printf(out, "<h2>Each device</h2>\n");

@@ -55,8 +55,8 @@ double series_trend(const series *s) {
 /* ---- comparing two samples --------------------------------------------------------------------------------------- */
 
 /* ways[u], u = 0 .. n m: of how many orders of n and m values Mann and Whitney's U is u. It is the Gaussian binomial
- * coefficient: the product over j = 1 .. n of (1 - q^(m + j)) / (1 - q^j). Each coefficient is made of those below it, which
- * are not larger up to the middle: nothing cancels in the lower half, the one that is used. */
+ * coefficient: the product over j = 1 .. n of (1 - q^(m + j)) / (1 - q^j). Each coefficient is made of those below it,
+ * which are not larger up to the middle: nothing cancels in the lower half, the one that is used. */
 static void count_orders(double *ways, int n, int m) {
     const int top = n * m;
     memset(ways, 0, ((size_t)top + 1) * sizeof *ways);
@@ -69,8 +69,8 @@ static void count_orders(double *ways, int n, int m) {
     }
 }
 
-/* How many of the sorted differences lie beyond each end of the interval: the largest k for which both tails, U < k, have
- * a probability of at most 1 - wanted. *confidence is that of the interval. */
+/* How many of the sorted differences lie beyond each end of the interval: the largest k for which both tails, U < k,
+ * have a probability of at most 1 - wanted. *confidence is that of the interval. */
 static int differences_outside(const double *ways, int n, int m, double wanted, double *confidence) {
     double all = 1, tail = 0;
     for (int j = 1; j <= n; j++)

@@ -101,8 +101,9 @@ const windows *sampler_windows(const sampler *s);
 loris_status sampler_run(sampler *s, float *out, sampling_report *report);
 void sampler_free(sampler *s); /* NULL is allowed */
 
-/* The network that a sampler with guidance evaluates, without guidance the other; the sampler's own. Once a run has set its inputs, a
- * replay of PHASE_STEP makes one more evaluation of the last window, for measuring; the next run begins anew. */
+/* The network that a sampler with guidance evaluates, without guidance the other; the sampler's own. Once a run has set
+ * its inputs, a replay of PHASE_STEP makes one more evaluation of the last window, for measuring; the next run begins
+ * anew. */
 plan *sampler_network(sampler *s);
 
 /* What a sampler of this request would compute, without making it: for each of its networks the totals and a line a node. The
