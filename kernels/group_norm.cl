@@ -5,7 +5,7 @@
  * last row may be partial.
  *
  * Macros: VEC floats a vector, PANEL vectors held at once (width >= VEC PANEL), REPEATS vectors an item of the last
- * kernel, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION. */
+ * kernel, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION, RESULT how it is stored. */
 
 #define PANEL_FLOATS (VEC * PANEL)
 
@@ -148,7 +148,7 @@ KERNEL(group_norm_coefficients)(global float *scratch, int partial_eval_step, in
 
 /* out = activation((x - mean) gain + shift). Item (i, o) takes VEC REPEATS floats of block o. */
 KERNEL(group_norm_apply)(BLOCKS(x), global const float *restrict scratch, int coefficients_first,
-                         global float *restrict out, int batch, int count, int width) {
+                         global RESULTS *restrict out, int batch, int count, int width) {
     const size_t o = get_global_id(1);
     size_t i = get_global_id(0) * (VEC * REPEATS), j = i % width;
     const size_t end = min(i + VEC * REPEATS, (size_t)count);
@@ -157,10 +157,10 @@ KERNEL(group_norm_apply)(BLOCKS(x), global const float *restrict scratch, int co
     x = BLOCK(x, o, batch, count);
     out += o * count;
     for (; i + VEC <= end; i += VEC) {
-        STORE(ACTIVATES((LOAD(x + i) - LOAD(means + j)) * LOAD(gains + j) + LOAD(shifts + j)), out + i);
+        NARROWS(ACTIVATES((LOAD(x + i) - LOAD(means + j)) * LOAD(gains + j) + LOAD(shifts + j)), out, i);
         j += VEC;
         j -= j >= width ? width : 0;
     }
     for (; i < end; i++, j++)
-        out[i] = ACTIVATE((x[i] - means[j]) * gains[j] + shifts[j]);
+        NARROW(ACTIVATE((x[i] - means[j]) * gains[j] + shifts[j]), out, i);
 }

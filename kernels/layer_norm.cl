@@ -1,6 +1,7 @@
 /* Layer normalisation over channels with a gain and no bias (Ba, Kiros and Hinton, 2016), and a residual added to it.
  *
- * Macros: VEC floats a vector, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1. */
+ * Macros: VEC floats a vector, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1, RESULT how it is
+ * stored. */
 
 static float NAME(horizontal_sum)(FLOATS v) {
 #if VEC == 16
@@ -44,7 +45,7 @@ KERNEL(layer_norm)
 #if RESIDUAL
  global const float *restrict residual,
 #endif
- global float *restrict out, int rows, int channels, int each
+ global RESULTS *restrict out, int rows, int channels, int each
 #if LANES > 1
  ,
  local float *shared /* [GROUP][LANES]; an argument: PoCL 3.1 lets work-groups share a local array whose
@@ -81,14 +82,14 @@ KERNEL(layer_norm)
         const float inverse = 1.0f / sqrt(ROW_TOTAL(NAME(horizontal_sum)(sums) + sum) / channels + 1e-5f);
 
         if (wanted < (size_t)rows) {
-            global float *restrict to = out + row * channels;
+            global RESULTS *restrict to = out + row * channels;
 #if RESIDUAL
             global const float *restrict plus = residual + row * channels;
 #endif
             for (int c = lane * VEC; c < vectors; c += LANES * VEC)
-                STORE((LOAD(in + c) - mean) * inverse * LOAD(gain + c) PLUS(LOAD(plus + c)), to + c);
+                NARROWS((LOAD(in + c) - mean) * inverse * LOAD(gain + c) PLUS(LOAD(plus + c)), to, c);
             for (int c = vectors + lane; c < channels; c += LANES)
-                to[c] = (in[c] - mean) * inverse * gain[c] PLUS(plus[c]);
+                NARROW((in[c] - mean) * inverse * gain[c] PLUS(plus[c]), to, c);
         }
     }
 }

@@ -293,6 +293,61 @@ static void weights_of_earlier_phases_do_not_stay(void **state) {
     weights_free(w);
 }
 
+/* A norm, queries, attention and an activated layer, whose readers all multiply bf16, or with all of them outputs,
+ * which keeps them in f32. */
+static size_t narrowing_net(const weights *w, bool outputs, float *got, size_t count) {
+    enum { B = 2, ROWS = 37, IN = 24, WIDTH = 32 };
+    net *n = new_net(w, 1);
+    float *values = support_values(B * ROWS * IN, 5);
+    tensor x = net_input(n, "x", PHASE_STEP, shape_1d(B, ROWS, IN), STORE_F32), t[5];
+    t[0] = group_norm(n, x, "group", 4, (tensor){0}, ACTIVATION_SILU);
+    t[1] = linear(n, layer_norm(n, conv1d(n, t[0], "conv", IN, 3), "layer.g"), "q", WIDTH, NO_BIAS);
+    t[2] = linear(n, x, "kv", 2 * WIDTH, NO_BIAS);
+    t[3] = attention(n, t[1], t[2], 2);
+    t[4] = linear(n, t[3], "up", IN, BIAS);
+    for (int i = 0; outputs && i < 4; i++) {
+        const char *names[] = {"t0", "t1", "t2", "t3"};
+        net_output(n, names[i], t[i]);
+    }
+    net_output(n, "y", t[4]);
+    plan *p = support_plan(n, (const support_input[]){{"x", values, B * ROWS * IN * sizeof *values}, {0}});
+    assert_ok(plan_run(p, PHASE_STEP, 0));
+    assert_ok(plan_read(p, "y", got, count * sizeof *got));
+    const size_t memory = plan_memory(p);
+    plan_free(p);
+    free(values);
+    return memory;
+}
+
+/* Storing in bf16 what products round to bf16 changes no bit. Where there is no oneDNN both are the same. */
+static void what_products_round_is_stored_rounded(void **state) {
+    (void)state;
+    enum { COUNT_Y = 2 * 37 * 24 };
+    compute *c = support_compute();
+    const compute_settings before = c->settings;
+    c->settings.backend = BACKEND_ONEDNN;
+    c->settings.precision = PRECISION_BF16;
+    weights *w = NULL;
+    assert_ok(weights_new_empty(&w, c));
+    const int64_t channels[] = {24}, conv[] = {24, 24, 3}, q[] = {32, 24}, kv[] = {64, 24}, up[] = {24, 32};
+    support_weight(w, "group.weight", 1, channels, 1, 0.1f, 1);
+    support_weight(w, "group.bias", 1, channels, 2, 0.1f, 0);
+    support_weight(w, "conv.weight", 3, conv, 3, 0.2f, 0);
+    support_weight(w, "conv.bias", 1, channels, 4, 0.1f, 0);
+    support_weight(w, "layer.g", 1, channels, 5, 0.1f, 1);
+    support_weight(w, "q.weight", 2, q, 6, 0.2f, 0);
+    support_weight(w, "kv.weight", 2, kv, 7, 0.2f, 0);
+    support_weight(w, "up.weight", 2, up, 8, 0.2f, 0);
+    support_weight(w, "up.bias", 1, channels, 9, 0.1f, 0);
+    float narrow[COUNT_Y], wide[COUNT_Y];
+    const size_t narrow_memory = narrowing_net(w, false, narrow, COUNT_Y);
+    const size_t wide_memory = narrowing_net(w, true, wide, COUNT_Y);
+    assert_memory_equal(narrow, wide, sizeof wide);
+    assert_true(narrow_memory < wide_memory);
+    weights_free(w);
+    c->settings = before;
+}
+
 static void long_launches_are_cut_without_changing_results(void **state) {
     (void)state;
     enum { ROWS = 4099 };
@@ -402,6 +457,7 @@ int main(void) {
         cmocka_unit_test(allocation_limits_are_kept),
         cmocka_unit_test(drafts_tell_the_same),
         cmocka_unit_test(weights_of_earlier_phases_do_not_stay),
+        cmocka_unit_test(what_products_round_is_stored_rounded),
         cmocka_unit_test(long_launches_are_cut_without_changing_results),
         cmocka_unit_test(a_cancelled_run_stops_and_the_plan_stays_usable),
         cmocka_unit_test(wrong_weights_are_named),

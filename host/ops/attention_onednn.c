@@ -79,19 +79,28 @@ enum { PACK_LANES, PACK_IN, PACK_OUT };
 
 typedef struct pack_state {
     int heads, head, keys;
-    number_type type;
+    number_type type, in_type;
     size_t key_count, value_count; /* of a head */
     dnnl_blocking_desc_t key_layout, value_layout;
 } pack_state;
 
-static void put(char *out, size_t at, number_type type, const float *values, const size_t *places, int count) {
+/* Numbers of f32, or of `type` already. */
+static void take(void *to, number_type type, const void *from, number_type from_type, size_t count) {
+    if (type == from_type)
+        memcpy(to, from, count * number_size(type));
+    else
+        number_from_f32(to, type, from, count);
+}
+
+static void put(char *out, size_t at, number_type type, const char *values, number_type in_type, const size_t *places,
+                int count) {
+    uint16_t narrow[ATTENTION_HEAD_MAX];
     if (type == TYPE_F32) {
         for (int i = 0; i < count; i++)
-            ((float *)out)[at + places[i]] = values[i];
+            ((float *)out)[at + places[i]] = ((const float *)values)[i];
         return;
     }
-    uint16_t narrow[ATTENTION_HEAD_MAX];
-    number_from_f32(narrow, type, values, (size_t)count);
+    take(narrow, type, values, in_type, (size_t)count);
     for (int i = 0; i < count; i++)
         ((uint16_t *)out)[at + places[i]] = narrow[i];
 }
@@ -101,7 +110,8 @@ static loris_status pack_slice(const void *state, const onednn_lane *lane, int i
     const pack_state *p = state;
     const size_t size = number_size(p->type), width = (size_t)p->heads * (size_t)p->head;
     const size_t b = (size_t)(index / p->heads), h = (size_t)(index % p->heads);
-    const float *in = (const float *)lane->at[PACK_IN] + b * (size_t)p->keys * 2 * width + h * (size_t)p->head;
+    const size_t in_size = number_size(p->in_type);
+    const char *in = lane->at[PACK_IN] + (b * (size_t)p->keys * 2 * width + h * (size_t)p->head) * in_size;
     char *keys = lane->at[PACK_OUT] + (size_t)index * (p->key_count + p->value_count) * size;
     char *values = keys + p->key_count * size;
     size_t key_places[ATTENTION_HEAD_MAX], value_places[ATTENTION_HEAD_MAX];
@@ -110,9 +120,10 @@ static loris_status pack_slice(const void *state, const onednn_lane *lane, int i
         value_places[i] = onednn_place(&p->value_layout, 1, i);
     }
     memset(keys, 0, (p->key_count + p->value_count) * size);
-    for (int m = 0; m < p->keys; m++, in += 2 * width) {
-        put(keys, onednn_place(&p->key_layout, 1, m), p->type, in, key_places, p->head);
-        put(values, onednn_place(&p->value_layout, 0, m), p->type, in + width, value_places, p->head);
+    for (int m = 0; m < p->keys; m++, in += 2 * width * in_size) {
+        put(keys, onednn_place(&p->key_layout, 1, m), p->type, in, p->in_type, key_places, p->head);
+        put(values, onednn_place(&p->value_layout, 0, m), p->type, in + width * in_size, p->in_type, value_places,
+            p->head);
     }
     return LORIS_OK;
 }
@@ -142,6 +153,7 @@ static loris_status pack_lower(lowering *l, const node *n) {
                               .head = t.head,
                               .keys = t.keys,
                               .type = t.type,
+                              .in_type = onednn_type(node_input_storage(n, 0)),
                               .key_count = packed_count(t.whole.scores),
                               .value_count = packed_count(t.whole.values),
                               .key_layout = t.whole.scores->w.format_desc.blocking,
@@ -155,7 +167,13 @@ static loris_status pack_lower(lowering *l, const node *n) {
     return onednn_launch(l, n, &work, &state, sizeof state, 0);
 }
 
-static const op pack_op = {.name = "attention", .prepare = pack_prepare, .lower = pack_lower};
+/* Queries, and keys and values on their way into packing. */
+static bool takes_bf16(compute *c, const node *n, int i) {
+    (void)n;
+    return i == 0 && product_storage(c) == TYPE_BF16;
+}
+
+static const op pack_op = {.name = "attention", .prepare = pack_prepare, .takes_bf16 = takes_bf16, .lower = pack_lower};
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
@@ -171,6 +189,7 @@ typedef struct attention_state {
     lane_layout lane;
     int heads, q_step, kv_step; /* 0 where one batch serves all */
     size_t key_count, value_count;
+    number_type q_type;
 } attention_state;
 
 static size_t most_scratch(const tile *t) {
@@ -199,13 +218,14 @@ static loris_status attend_slice(const void *state, const onednn_lane *lane, int
     const tile *k = part == t->count - 1 ? &t->last : &t->whole;
     const size_t size = number_size(t->type), head = (size_t)t->head, width = head * (size_t)s->heads;
     const size_t first = (size_t)part * (size_t)t->whole.rows, rows = (size_t)k->rows;
-    const float *q =
-        (const float *)lane->at[Q] + ((size_t)(b * s->q_step) * (size_t)t->queries + first) * width + (size_t)h * head;
+    const size_t q_size = number_size(s->q_type);
+    const char *q =
+        lane->at[Q] + (((size_t)(b * s->q_step) * (size_t)t->queries + first) * width + (size_t)h * head) * q_size;
     const char *keys = lane->at[KV] + ((size_t)(b * s->kv_step) * (size_t)s->heads + (size_t)h) *
                                           (s->key_count + s->value_count) * size;
     char *memory = lane->memory;
     for (size_t r = 0; r < rows; r++)
-        number_from_f32(memory + r * head * size, t->type, q + r * width, head);
+        take(memory + r * head * size, t->type, q + r * width * q_size, s->q_type, head);
     onednn_operands data = {.x = memory, .w = keys, .y = memory + s->lane.scores, .scratch = memory + s->lane.scratch};
     TRY(onednn_execute(lane, k->scores, &data));
     data = (onednn_operands){
@@ -228,20 +248,34 @@ static int slices_of(const node *n, const tiling *t) {
     return node_out_shape(n).batch * t->count * p->heads;
 }
 
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static loris_status attend_prepare(compute *c, node *n) {
-    tiling t;
+    tiling t, narrow;
     TRY(tiling_of(c, n, TYPE_F32, &t));
+    TRY(tiling_of(c, n, t.type, &narrow));
     node_set_variant(n, 0, t.whole.scores->name);
     node_set_backend(n, "oneDNN");
-    node_scratch(n, onednn_scratch(slices_of(n, &t), lane_of(&t).bytes));
+    node_scratch(n, onednn_scratch(slices_of(n, &t), most(lane_of(&t).bytes, lane_of(&narrow).bytes)));
     return LORIS_OK;
+}
+
+/* Where the product with values can write bf16 just as well. */
+static bool attend_gives_bf16(compute *c, const node *n) {
+    tiling wide, narrow;
+    return product_storage(c) == TYPE_BF16 && tiling_of(c, n, TYPE_F32, &wide) == LORIS_OK &&
+           tiling_of(c, n, TYPE_BF16, &narrow) == LORIS_OK && usable(&narrow) &&
+           dnnl_memory_desc_equal(&wide.whole.values->w, &narrow.whole.values->w);
 }
 
 static loris_status attend_lower(lowering *l, const node *n) {
     attention_state state = {.heads = ((const attention_parameters *)node_parameters(n))->heads,
                              .q_step = input_batch_step(n, 0),
-                             .kv_step = input_batch_step(n, 1)};
-    TRY(tiling_of(lowering_compute(l), n, TYPE_F32, &state.tiling));
+                             .kv_step = input_batch_step(n, 1),
+                             .q_type = onednn_type(node_input_storage(n, 0))};
+    TRY(tiling_of(lowering_compute(l), n, onednn_type(node_out_storage(n)), &state.tiling));
     state.lane = lane_of(&state.tiling);
     state.key_count = packed_count(state.tiling.whole.scores);
     state.value_count = packed_count(state.tiling.whole.values);
@@ -256,7 +290,11 @@ static loris_status attend_lower(lowering *l, const node *n) {
     return onednn_launch(l, n, &work, &state, sizeof state, node_flop(n));
 }
 
-static const op attend_op = {.name = "attention", .prepare = attend_prepare, .lower = attend_lower};
+static const op attend_op = {.name = "attention",
+                             .prepare = attend_prepare,
+                             .takes_bf16 = takes_bf16,
+                             .gives_bf16 = attend_gives_bf16,
+                             .lower = attend_lower};
 
 /* ---- recording --------------------------------------------------------------------------------------------------- */
 

@@ -35,7 +35,12 @@ static loris_status conv_lower(lowering *l, const node *n) {
     return product_lower(l, n, parts, conv_parts(n, parts));
 }
 
-static const op conv_op = {.name = "conv1d", .absorb = product_absorb, .prepare = conv_prepare, .lower = conv_lower};
+static const op conv_op = {.name = "conv1d",
+                           .absorb = product_absorb,
+                           .takes_bf16 = product_takes_bf16,
+                           .gives_bf16 = product_gives_bf16,
+                           .prepare = conv_prepare,
+                           .lower = conv_lower};
 
 tensor conv1d_strided(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding) {
     if (net_failed(n) || !product_along_length(n, x, at))

@@ -67,8 +67,12 @@ static loris_status transpose_lower(lowering *l, const node *n) {
     return product_lower(l, n, parts, transpose_parts(n, parts));
 }
 
-static const op transpose_op = {
-    .name = "conv_transpose1d", .absorb = product_absorb, .prepare = transpose_prepare, .lower = transpose_lower};
+static const op transpose_op = {.name = "conv_transpose1d",
+                                .absorb = product_absorb,
+                                .takes_bf16 = product_takes_bf16,
+                                .gives_bf16 = product_gives_bf16,
+                                .prepare = transpose_prepare,
+                                .lower = transpose_lower};
 
 tensor conv_transpose1d(net *n, tensor x, const char *at, int out, int kernel, int stride, int padding,
                         int output_padding) {

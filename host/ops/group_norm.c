@@ -67,13 +67,17 @@ static loris_status group_norm_prepare(compute *c, node *n) {
     node_scratch(n,
                  4 * (partial_floats(&k, input_blocks(n, 0)) + coefficient_floats(&k, blocks_of(node_out_shape(n)))));
     node_set_variant(n, wide_items(c), wide_items(c) ? "wide items" : "many items");
-    node_explain_variant(n, wide_items(c) ? "a CPU: few items that take long runs" : "not a CPU: items by the thousand");
+    node_explain_variant(n,
+                         wide_items(c) ? "a CPU: few items that take long runs" : "not a CPU: items by the thousand");
     return LORIS_OK;
 }
 
-static void launch(lowering *l, const cut *k, const group_norm_parameters *p, const char *kernel) {
-    launch_kernel(l, "group_norm", kernel, "VEC=%d PANEL=%d REPEATS=%d LANES=%d SLOTS=%d SCALE_SHIFT=%d ACTIVATION=%d",
-                  k->stream.vector, k->panel, k->stream.repeats, k->lanes, k->slots, p->scale_shift, p->activation);
+static void launch(lowering *l, const node *n, const cut *k, const char *kernel) {
+    const group_norm_parameters *p = node_parameters(n);
+    launch_kernel(l, "group_norm", kernel,
+                  "VEC=%d PANEL=%d REPEATS=%d LANES=%d SLOTS=%d SCALE_SHIFT=%d ACTIVATION=%d RESULT=%d",
+                  k->stream.vector, k->panel, k->stream.repeats, k->lanes, k->slots, p->scale_shift, p->activation,
+                  result_macro(n));
 }
 
 static loris_status group_norm_lower(lowering *l, const node *n) {
@@ -82,7 +86,7 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     const cut k = cut_on(lowering_compute(l), x);
     const int coefficients = (int)partial_floats(&k, input_blocks(n, 0));
 
-    launch(l, &k, p, "group_norm_partial");
+    launch(l, n, &k, "group_norm_partial");
     input_argument(l, 0);
     evaluation_argument(l, 0);
     scratch_argument(l);
@@ -92,7 +96,7 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     int_argument(l, k.slices);
     launch_range(l, 3, (const size_t[3]){k.items, (size_t)k.slices, input_blocks(n, 0)}, k.local, 1);
 
-    launch(l, &k, p, "group_norm_coefficients");
+    launch(l, n, &k, "group_norm_coefficients");
     scratch_argument(l);
     int_argument(l, input_eval_step(n, 0));
     int_argument(l, input_batch_step(n, 0));
@@ -114,7 +118,7 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     launch_range(l, 2, (const size_t[3]){(size_t)p->groups * group, blocks_of(out), 1}, (const size_t[3]){group, 1, 1},
                  -1);
 
-    launch(l, &k, p, "group_norm_apply");
+    launch(l, n, &k, "group_norm_apply");
     input_block_argument(l, n, 0);
     scratch_argument(l);
     int_argument(l, coefficients);
@@ -126,8 +130,11 @@ static loris_status group_norm_lower(lowering *l, const node *n) {
     return lowering_status(l);
 }
 
-static const op group_norm_op = {
-    .name = "group_norm", .reads_evaluations = true, .prepare = group_norm_prepare, .lower = group_norm_lower};
+static const op group_norm_op = {.name = "group_norm",
+                                 .reads_evaluations = true,
+                                 .prepare = group_norm_prepare,
+                                 .gives_bf16 = gives_any,
+                                 .lower = group_norm_lower};
 
 tensor group_norm(net *n, tensor x, const char *at, int groups, tensor scale_shift, activation act) {
     if (net_failed(n))

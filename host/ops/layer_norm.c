@@ -24,8 +24,8 @@ static loris_status layer_norm_lower(lowering *l, const node *n) {
     const shape out = node_out_shape(n);
     const row_stream s = row_stream_on(c, out.channels);
     const size_t rows = shape_rows(out);
-    launch_kernel(l, "layer_norm", "layer_norm", "VEC=%d LANES=%d GROUP=%d RESIDUAL=%d", s.vector, s.lanes,
-                  (int)s.local[1], p->residual);
+    launch_kernel(l, "layer_norm", "layer_norm", "VEC=%d LANES=%d GROUP=%d RESIDUAL=%d RESULT=%d", s.vector, s.lanes,
+                  (int)s.local[1], p->residual, result_macro(n));
     input_argument(l, 0);
     weight_argument(l, 0, "f32", NULL, NULL, 0, (size_t)out.channels);
     if (p->residual)
@@ -40,7 +40,8 @@ static loris_status layer_norm_lower(lowering *l, const node *n) {
     return lowering_status(l);
 }
 
-static const op layer_norm_op = {.name = "layer_norm", .absorb = layer_norm_absorb, .lower = layer_norm_lower};
+static const op layer_norm_op = {
+    .name = "layer_norm", .absorb = layer_norm_absorb, .gives_bf16 = gives_any, .lower = layer_norm_lower};
 
 tensor layer_norm(net *n, tensor x, const char *at) {
     if (net_failed(n))

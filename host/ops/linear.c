@@ -32,8 +32,12 @@ static loris_status linear_lower(lowering *l, const node *n) {
     return product_lower(l, n, parts, linear_parts(n, parts));
 }
 
-static const op linear_op = {
-    .name = "linear", .absorb = product_absorb, .prepare = linear_prepare, .lower = linear_lower};
+static const op linear_op = {.name = "linear",
+                             .absorb = product_absorb,
+                             .takes_bf16 = product_takes_bf16,
+                             .gives_bf16 = product_gives_bf16,
+                             .prepare = linear_prepare,
+                             .lower = linear_lower};
 
 /* x times the weight `w`, of [out, channels of x]; the bias, if any, is at.bias. */
 static tensor record(net *n, tensor x, const char *at, weight w, int out, bias b) {

@@ -51,6 +51,10 @@ static loris_status open_backend(compute *c, backend **out) {
     return LORIS_OK;
 }
 
+number_type onednn_type(storage s) {
+    return s == STORE_BF16 ? TYPE_BF16 : TYPE_F32;
+}
+
 loris_status onednn_engine(compute *c, dnnl_engine_t *out) {
     backend *b = NULL;
     TRY(open_backend(c, &b));

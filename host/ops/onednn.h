@@ -21,6 +21,7 @@ bool onednn_available(const compute *c); /* a CPU device that runs native kernel
 /* ---- primitives (onednn.c) --------------------------------------------------------------------------------------- */
 
 loris_status onednn_engine(compute *c, dnnl_engine_t *out);
+number_type onednn_type(storage s); /* of STORE_F32 and STORE_BF16 */
 
 /* y [rows][columns] = act(bias + residual + scale x [rows][depth] w [depth][columns]), rows side by side. */
 typedef struct onednn_matmul {

@@ -237,6 +237,16 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;
 }
 
+/* oneDNN rounds X to bf16 when it multiplies bf16; nothing else here does. */
+bool product_takes_bf16(compute *c, const node *n, int i) {
+    return i == 0 && node_variant(n) == PRODUCT_ONEDNN && product_storage(c) == TYPE_BF16;
+}
+
+bool product_gives_bf16(compute *c, const node *n) {
+    (void)c;
+    return ((const product_parameters *)node_parameters(n))->gives_bf16;
+}
+
 loris_status product_lower(lowering *l, const node *n, const tap_product *parts, int count) {
     switch (node_variant(n)) {
     case PRODUCT_CLBLAST:

@@ -39,6 +39,7 @@ typedef struct product_parameters {
     int kernel, stride, padding;
     int activation; /* absorbed; an `activation` */
     int slab_rows;  /* CLBlast: rows of one call, set when the variant is chosen */
+    int gives_bf16; /* oneDNN: may the output be bf16, set when the variant is chosen */
 } product_parameters;
 
 /* Recording: appends the node of `operation` with the weight `w` and, if asked, at.bias of out.channels numbers.
@@ -55,6 +56,8 @@ weight product_weight_of(net *n, const char *at, int64_t d0, int64_t d1, int64_t
 /* The operations' hooks, shared by all products. `parts` are the node's products, at most PRODUCT_MAX_PARTS. */
 bool product_absorb(node *producer, const node *consumer, int position);
 loris_status product_prepare(compute *c, node *n, const tap_product *parts, int count);
+bool product_takes_bf16(compute *c, const node *n, int i);
+bool product_gives_bf16(compute *c, const node *n);
 loris_status product_lower(lowering *l, const node *n, const tap_product *parts, int count);
 
 /* ---- for the backends -------------------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ static int round_up(int a, int unit) {
     return (a + unit - 1) / unit * unit;
 }
 
-static loris_status slice(compute *c, const node *n, const tap_product *p, slicing *s) {
+static loris_status slice(compute *c, const node *n, const tap_product *p, number_type out, slicing *s) {
     const product_addends a = product_addends_of(n);
     const product_parameters *parameters = node_parameters(n);
     const int half = round_up((p->rows + 1) / 2, ROW_UNIT); /* two processors at least are to have something to do */
@@ -42,7 +42,7 @@ static loris_status slice(compute *c, const node *n, const tap_product *p, slici
                          .residual = a.residual,
                          .scale = 1,
                          .type = product_storage(c),
-                         .out = TYPE_F32};
+                         .out = out};
     TRY(onednn_find_matmul(c, &key, &s->whole));
     key.rows = p->rows - (s->count - 1) * s->rows;
     return onednn_find_matmul(c, &key, &s->last);
@@ -82,17 +82,32 @@ bool product_onednn_available(const compute *c) {
     return onednn_available(c);
 }
 
+static bool usable(const slicing *s) {
+    return s->whole->fast && s->last->fast && dnnl_memory_desc_equal(&s->whole->w, &s->last->w);
+}
+
 loris_status product_onednn_prepare(compute *c, node *n, const tap_product *parts, int count, bool *taken) {
+    product_parameters *parameters = node_parameters(n);
     const onednn_primitive *first = NULL;
     size_t scratch = 0;
     *taken = false;
+    parameters->gives_bf16 = product_storage(c) == TYPE_BF16;
     for (int i = 0; i < count; i++) {
         const tap_product *p = &parts[i];
-        slicing s;
-        TRY(slice(c, n, p, &s));
-        if (!s.whole->fast || !s.last->fast || !dnnl_memory_desc_equal(&s.whole->w, &s.last->w))
+        slicing s, narrow;
+        TRY(slice(c, n, p, TYPE_F32, &s));
+        if (!usable(&s))
             return LORIS_OK;
-        const size_t bytes = onednn_scratch(s.count * p->batch, lane_of(p, &s).bytes);
+        size_t bytes = lane_of(p, &s).bytes;
+        if (parameters->gives_bf16 && dense(p)) {
+            TRY(slice(c, n, p, TYPE_BF16, &narrow));
+            if (usable(&narrow) && dnnl_memory_desc_equal(&narrow.whole->w, &s.whole->w))
+                bytes = lane_of(p, &narrow).bytes > bytes ? lane_of(p, &narrow).bytes : bytes;
+            else
+                parameters->gives_bf16 = 0;
+        } else
+            parameters->gives_bf16 = 0;
+        bytes = onednn_scratch(s.count * p->batch, bytes);
         scratch = bytes > scratch ? bytes : scratch;
         first = first ? first : s.whole;
     }
@@ -157,25 +172,43 @@ typedef struct product_state {
     slicing slices;
     lane_layout lane;
     product_addends addends;
+    number_type x_type;
 } product_state;
 
+/* Numbers [start, start + count) of a batch of X with `extent` of them, zero outside it. */
+static void copy_span(char *to, number_type type, const char *x, number_type x_type, ptrdiff_t start, size_t count,
+                      ptrdiff_t extent) {
+    const size_t size = number_size(type), x_size = number_size(x_type);
+    const ptrdiff_t end = start + (ptrdiff_t)count;
+    const ptrdiff_t low = start < 0 ? (end < 0 ? end : 0) : start,
+                    high = end > extent ? (start > extent ? start : extent) : end;
+    const size_t before = (size_t)(low - start), inside = high > low ? (size_t)(high - low) : 0;
+    memset(to, 0, before * size);
+    if (inside && type == x_type)
+        memcpy(to + before * size, x + (size_t)low * size, inside * size);
+    else if (inside)
+        number_from_f32(to + before * size, type, (const float *)(x + (size_t)low * x_size), inside);
+    memset(to + (before + inside) * size, 0, (count - before - inside) * size);
+}
+
 /* Rows [m0, m0 + rows) of the product's left side, as a matrix of numbers of the primitive's type. */
-static const void *gather(const tap_product *p, number_type type, const float *x, int m0, int rows, char *span,
-                          char *matrix) {
+static const void *gather(const tap_product *p, number_type type, const char *x, number_type x_type, int m0, int rows,
+                          char *span, char *matrix) {
     const size_t size = number_size(type), depth = (size_t)p->taps * (size_t)p->channels;
     const size_t step = (size_t)p->stride * (size_t)p->channels, count = span_of(p, rows);
     const ptrdiff_t start = ((ptrdiff_t)m0 * p->stride + p->first) * p->channels;
-    const ptrdiff_t extent = (ptrdiff_t)p->rows_in * p->channels, end = start + (ptrdiff_t)count;
-    const ptrdiff_t low = start < 0 ? (end < 0 ? end : 0) : start,
-                    high = end > extent ? (start > extent ? start : extent) : end;
-    if (type == TYPE_F32 && low == start && high == end && (rows == 1 || step == depth))
-        return x + start;
-    const size_t before = (size_t)(low - start), inside = high > low ? (size_t)(high - low) : 0;
-    memset(span, 0, before * size);
-    if (inside)
-        number_from_f32(span + before * size, type, x + low, inside);
-    memset(span + (before + inside) * size, 0, (count - before - inside) * size);
-    if (rows == 1 || step == depth)
+    const ptrdiff_t extent = (ptrdiff_t)p->rows_in * p->channels;
+    const bool side_by_side = rows == 1 || step == depth;
+    if (type == x_type && side_by_side && start >= 0 && start + (ptrdiff_t)count <= extent)
+        return x + (size_t)start * size;
+    if (type == x_type && !side_by_side) {
+        for (int r = 0; r < rows; r++)
+            copy_span(matrix + (size_t)r * depth * size, type, x, x_type, start + (ptrdiff_t)((size_t)r * step), depth,
+                      extent);
+        return matrix;
+    }
+    copy_span(span, type, x, x_type, start, count, extent);
+    if (side_by_side)
         return span;
     for (int r = 0; r < rows; r++)
         memcpy(matrix + (size_t)r * depth * size, span + (size_t)r * step * size, depth * size);
@@ -212,17 +245,18 @@ static loris_status run_slice(const void *state, const onednn_lane *lane, int in
     const int rows = which->key.rows;
     const size_t batch = (size_t)p->y_extent, residual_b = (size_t)(b / a->batches) * (size_t)a->eval_step +
                                                            (size_t)(b % a->batches) * (size_t)a->batch_step;
-    const float *x = (const float *)lane->at[X] + (size_t)b * (size_t)p->rows_in * (size_t)p->channels;
+    const char *x = lane->at[X] + (size_t)b * (size_t)p->rows_in * (size_t)p->channels * number_size(q->x_type);
     const float *residual =
         a->residual ? (const float *)lane->at[RESIDUAL] + residual_b * batch + (size_t)p->offset : NULL;
-    float *y = (float *)lane->at[Y] + (size_t)b * batch + (size_t)p->offset;
-    onednn_operands data = {.x = gather(p, which->key.type, x, m0, rows, lane->memory, lane->memory + q->lane.matrix),
-                            .w = lane->at[W],
-                            .bias = lane->at[BIAS_BUFFER],
-                            .scratch = lane->memory + q->lane.scratch};
+    char *y = lane->at[Y] + ((size_t)b * batch + (size_t)p->offset) * number_size(which->key.out);
+    onednn_operands data = {
+        .x = gather(p, which->key.type, x, q->x_type, m0, rows, lane->memory, lane->memory + q->lane.matrix),
+        .w = lane->at[W],
+        .bias = lane->at[BIAS_BUFFER],
+        .scratch = lane->memory + q->lane.scratch};
     if (dense(p)) {
         const size_t first = (size_t)m0 * (size_t)p->columns;
-        data.y = y + first;
+        data.y = y + first * number_size(which->key.out);
         data.residual = residual ? residual + first : NULL;
         return onednn_execute(lane, which, &data);
     }
@@ -232,15 +266,16 @@ static loris_status run_slice(const void *state, const onednn_lane *lane, int in
     data.y = own;
     data.residual = residual ? own_residual : NULL;
     TRY(onednn_execute(lane, which, &data));
-    scatter(p, own, m0, rows, y);
+    scatter(p, own, m0, rows, (float *)y);
     return LORIS_OK;
 }
 
 _Static_assert(sizeof(product_state) <= ONEDNN_STATE, "a product's state has to fit");
 
 static loris_status lower_part(lowering *l, const node *n, const tap_product *p, double flop) {
-    product_state state = {.shape = *p, .addends = product_addends_of(n)};
-    TRY(slice(lowering_compute(l), n, p, &state.slices));
+    product_state state = {
+        .shape = *p, .addends = product_addends_of(n), .x_type = onednn_type(node_input_storage(n, 0))};
+    TRY(slice(lowering_compute(l), n, p, onednn_type(node_out_storage(n)), &state.slices));
     state.lane = lane_of(p, &state.slices);
     onednn_work work = {.slice = run_slice,
                         .slices = state.slices.count * p->batch,

@@ -42,6 +42,15 @@ void row_stream_range(lowering *l, row_stream s, size_t rows, size_t blocks) {
     launch_range(l, 3, (const size_t[3]){(size_t)s.lanes, items, blocks}, s.local, 1);
 }
 
+int result_macro(const node *n) {
+    return node_out_storage(n) == STORE_BF16 ? 2 : 0;
+}
+
+bool gives_any(compute *c, const node *n) {
+    (void)c, (void)n;
+    return true;
+}
+
 /* ---- broadcasting ------------------------------------------------------------------------------------------------ */
 
 int input_eval_step(const node *n, int i) {

@@ -31,6 +31,10 @@ row_stream row_stream_on(const compute *c, int channels);
 /* The launch's range over `blocks` blocks of `rows` rows. */
 void row_stream_range(lowering *l, row_stream s, size_t rows, size_t blocks);
 
+/* The macro RESULT of common.clh: how the node's output is stored. */
+int result_macro(const node *n);
+bool gives_any(compute *c, const node *n); /* op.gives_bf16 of kernels with that macro */
+
 /* ---- broadcasting ------------------------------------------------------------------------------------------------ */
 
 /* Tensors are [evals, batch] blocks. Block o of the output, o = e * batch + b, reads block e * eval_step + b *

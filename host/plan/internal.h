@@ -18,6 +18,7 @@ typedef struct tensor_info {
     cl_mem bound;     /* caller's buffer */
 
     /* filled in by the plan */
+    bool narrow;      /* stored in bf16, because all that read it round it to bf16 */
     int consumers;    /* nodes that read it */
     int first, last;  /* nodes between which its memory is needed, in execution order */
     cl_mem buffer;    /* own buffer, or a sub-buffer of a slab; `bound` is never released by the plan */
@@ -155,6 +156,7 @@ profile_node node_facts(const node *n, node_dims *dims); /* plan.c */
 
 /* plan.c -> its stages */
 void fold_nodes(net *n);                       /* fold.c: absorb, then drop what nothing reads */
+void narrow_tensors(plan *p);                  /* narrow.c: what is stored in bf16 */
 loris_status stage_weights(plan *p);           /* stage.c: which weights do not stay on the device */
 loris_status place_tensors(plan *p);           /* place.c: lifetimes, slabs, buffers */
 loris_status lower_nodes(plan *p);             /* lower.c: launches, program, arguments */

@@ -38,6 +38,14 @@ shape node_out_shape(const node *n) {
     return tensor_of(n->owner, n->out)->shape;
 }
 
+storage node_input_storage(const node *n, int i) {
+    return tensor_of(n->owner, n->input[i])->type;
+}
+
+storage node_out_storage(const node *n) {
+    return tensor_of(n->owner, n->out)->type;
+}
+
 void *node_parameters(const node *n) {
     return (void *)n->parameters;
 }

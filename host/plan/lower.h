@@ -24,6 +24,11 @@ struct op {
     /* Optional, before placement: choose the variant (node_set_variant) and ask for scratch memory (node_scratch). */
     loris_status (*prepare)(compute *c, node *n);
 
+    /* Optional, after prepare: does the variant round its input `i` to bf16 first, and can it read it in bf16 as well? And can
+     * it write its output rounded to bf16? Where a writer meets readers the tensor is STORE_BF16. */
+    bool (*takes_bf16)(compute *c, const node *n, int i);
+    bool (*gives_bf16)(compute *c, const node *n);
+
     /* Adds the node's launches. */
     loris_status (*lower)(lowering *l, const node *n);
 };
@@ -36,6 +41,8 @@ int node_inputs(const node *n);
 shape node_input_shape(const node *n, int i);
 bool node_input_is_run(const node *n, int i); /* a PHASE_RUN tensor read by a PHASE_STEP node */
 shape node_out_shape(const node *n);
+storage node_input_storage(const node *n, int i); /* these two are final when lowering */
+storage node_out_storage(const node *n);
 void *node_parameters(const node *n);          /* the struct given when recording; writable in absorb and prepare */
 bool node_add_input(node *producer, const node *from, int position); /* appends from's input `position`; false when full */
 const weight_entry *node_weight(const node *n, int i);

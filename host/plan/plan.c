@@ -27,6 +27,7 @@ static loris_status build(plan *p) {
     for (int k = 0; k < p->order_count; k++)
         if (p->order[k]->operation->prepare)
             TRY(p->order[k]->operation->prepare(p->compute, p->order[k]));
+    narrow_tensors(p);
     TRY(stage_weights(p));
     TRY(place_tensors(p));
     if (p->draft) /* lowered for those alone who want to know the kernels */
