@@ -5,7 +5,8 @@
  * last row may be partial.
  *
  * Macros: VEC floats a vector, PANEL vectors held at once (width >= VEC PANEL), REPEATS vectors an item of the last
- * kernel, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION, RESULT how it is stored. */
+ * kernel, LANES x SLOTS items of a work-group of the second, SCALE_SHIFT 0 or 1, ACTIVATION, RESULT how the output is
+ * stored. */
 
 #define PANEL_FLOATS (VEC * PANEL)
 

@@ -1,7 +1,7 @@
 /* Layer normalisation over channels with a gain and no bias (Ba, Kiros and Hinton, 2016), and a residual added to it.
  *
- * Macros: VEC floats a vector, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1, RESULT how it is
- * stored. */
+ * Macros: VEC floats a vector, LANES items share a row, GROUP rows share a work-group, RESIDUAL 0 or 1, RESULT how the
+ * output is stored. */
 
 static float NAME(horizontal_sum)(FLOATS v) {
 #if VEC == 16
