@@ -149,7 +149,7 @@ static void table_markdown(text *out, const results *r, table t) {
         any = any || r->result[i].table == t;
     if (!any)
         return;
-    text_printf(out, "### %s\n\n| %s | %s |", tables[t].title, tables[t].first, tables[t].second);
+    text_printf(out, "## %s\n\n| %s | %s |", tables[t].title, tables[t].first, tables[t].second);
     for (figure f = 0; f < FIGURES; f++)
         if (specs[f].table == tables[t].columns)
             text_printf(out, " %s |", specs[f].title);
@@ -195,7 +195,7 @@ static verdict judge(const results *r, figure f) {
 }
 
 void results_markdown(text *out, const results *r) {
-    text_printf(out, "### Bars\n\n| bar | met by | worst | |\n| --- | --- | --- | --- |\n");
+    text_printf(out, "## Bars\n\n| bar | met by | worst | |\n| --- | --- | --- | --- |\n");
     for (figure f = 0; f < FIGURES; f++) {
         verdict v = judge(r, f);
         if (v.judged)

@@ -106,10 +106,15 @@ static loris_status make_report(report *r, const options *o) {
 
 static loris_status print_report(const report *r, bool as_json) {
     text out = {0};
-    if (as_json)
+    loris_device_info device;
+    TRY(loris_engine_device(r->engine, &device));
+    if (as_json) {
         results_json(&out, &r->results);
-    else
+    } else {
+        text_printf(&out, "# Report\n\nloris-cl %s, seeds 0 to %d, on %s through %s.\n\n", loris_version(),
+                    r->seeds - 1, device.name, device.platform);
         results_markdown(&out, &r->results);
+    }
     bool printed = !text_failed(&out) && fputs(out.data, stdout) >= 0 && fflush(stdout) == 0;
     text_free(&out);
     return printed ? LORIS_OK : fail(LORIS_ERROR_OUTPUT, NULL, "the report cannot be printed");
