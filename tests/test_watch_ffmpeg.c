@@ -264,7 +264,8 @@ static void test_light_is_no_motion(void **state) {
         bool flash, cut;
     } known[] = {{19.0f, 0.93f, true, false},
                  {8.0f, 0.97f, true, false},
-                 {5.0f, 0.99f, false, false},
+                 {5.0f, 0.97f, false, false},
+                 {9.0f, 0.995f, false, false},
                  {23.0f, 0.13f, false, true}};
     static const float mean = 110.0f, variance = 2500.0f;
     enum { PAIRS = sizeof known / sizeof *known };

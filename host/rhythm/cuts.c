@@ -30,11 +30,12 @@ static void tell_flashes(const motion *m, pair_mark *marks) {
     }
 }
 
-/* Does the light change at once: a lamp, a flare as something passes before the sun? Flicker and exposure stay within 5
- * grey levels from frame to frame, what moves within 2 in the sample videos; flares there jump by 8 to 19. */
+/* Does the light change in a part of the picture at once: a lamp, a flare as something passes before the sun? What
+ * moves changes the mean by at most 2 grey levels from frame to frame in the sample videos, flares there by 8 to 19.
+ * Flicker and exposure change all of the picture alike, which stays alike then. */
 static bool lights_up(const float *row) {
-    static const float jump = 7.5f;
-    return fabsf(row[FLOW_SUM_A] - row[FLOW_SUM_B]) > jump;
+    static const float jump = 7.5f, alike = 0.98f;
+    return fabsf(row[FLOW_SUM_A] - row[FLOW_SUM_B]) > jump && likeness(row) < alike;
 }
 
 void motion_cuts(const motion *m, pair_mark *marks) {
