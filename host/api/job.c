@@ -63,6 +63,13 @@ static void tell_watched(double fraction, void *user) {
         j->settings->progress(j->settings->progress_user, "watch", fraction, 1);
 }
 
+void job_set_duration(job *j, double seconds) {
+    const model_bands *b = &j->model->bands;
+    j->samples = (size_t)llround(seconds * b->rate);
+    j->attack = (size_t)llround(ATTACK * b->rate);
+    j->rows = (j->attack + j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
+}
+
 loris_status job_watch(job *j) {
     const char *read = j->settings->rhythm_in;
     double from = seconds_now();
@@ -79,10 +86,7 @@ loris_status job_watch(job *j) {
     rhythm_note(&j->rhythm, j->note);
     if (*j->note)
         log_message(LORIS_LOG_INFO, "%s", j->note);
-    const model_bands *b = &j->model->bands;
-    j->samples = (size_t)llround(j->rhythm.duration * b->rate);
-    j->attack = (size_t)llround(ATTACK * b->rate);
-    j->rows = (j->attack + j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
+    job_set_duration(j, j->rhythm.duration);
     j->watch_seconds = seconds_now() - from;
     profile_add_stage(j->engine->compute, "watch", from);
     return LORIS_OK;

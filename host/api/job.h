@@ -36,6 +36,7 @@ typedef struct take {
 
 loris_status job_open(job *j);  /* the model */
 loris_status job_watch(job *j); /* or read: fills rhythm and note */
+void job_set_duration(job *j, double seconds); /* samples and rows; job_watch() does */
 void job_close(job *j);         /* with outputs that were not committed */
 
 /* Composes, samples, sounds and writes into j->outputs. take_free() also after failure. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/random.h"
+#include "ops/product.h"
 #include "plan/plan.h"
 
 /* Rows of the table of coefficients that denoising reads: scale_by index 0, denoise from 1. */
@@ -43,6 +44,7 @@ struct sampler {
     size_t elements; /* of x: [clips][windows.total][in_channels] */
     float *host;     /* [elements] */
     sampling_report report;
+    bool estimated; /* nothing is made: sizes are added up */
 };
 
 loris_status seeded_noise(void *user, int draw, size_t first, size_t count, float *out) {
@@ -68,8 +70,10 @@ static loris_status clear(sampler *r, cl_mem buffer, size_t elements, const char
 }
 
 static loris_status clip_buffer(sampler *r, cl_mem *out, size_t elements, const char *what) {
-    TRY(buffer_new(r->compute, out, elements * sizeof(float), NULL, what));
     r->report.memory += elements * sizeof(float);
+    if (r->estimated)
+        return LORIS_OK;
+    TRY(buffer_new(r->compute, out, elements * sizeof(float), NULL, what));
     return clear(r, *out, elements, what);
 }
 
@@ -84,7 +88,8 @@ static loris_status make_buffers(sampler *r, bool any_guided) {
         TRY(clip_buffer(r, &r->noise, r->elements, "noise"));
     size_t blending = (size_t)r->windows.count * (size_t)r->windows.length;
     TRY(clip_buffer(r, &r->weight, blending, "blending weights"));
-    TRY(buffer_write(r->compute, r->weight, 0, r->windows.weight, blending * sizeof(float), "blending weights"));
+    if (!r->estimated)
+        TRY(buffer_write(r->compute, r->weight, 0, r->windows.weight, blending * sizeof(float), "blending weights"));
     for (int k = 0; k <= u->levels; k++) {
         size_t rows = (size_t)r->windows.total / (size_t)unet_hop(u, k), width = (size_t)u->context_channels[k];
         if (width)
@@ -586,6 +591,40 @@ static loris_status draft(net *n, const char *name, text *out) {
     describe_plan(p, name, out);
     plan_free(p);
     return LORIS_OK;
+}
+
+static loris_status add_up(sampler *r, net *n, int evaluations) {
+    plan *p = NULL;
+    TRY(plan_draft(&p, n));
+    const size_t kept = plan_weights(p, number_size(product_storage(r->compute)));
+    r->report.memory += plan_memory(p);
+    r->report.flop += plan_flop(p, PHASE_STEP) * evaluations * r->windows.count;
+    if (kept > r->report.weights) /* the two networks share theirs */
+        r->report.weights = kept;
+    plan_free(p);
+    return LORIS_OK;
+}
+
+loris_status sampler_estimate(const sampling_request *request, sampling_report *out) {
+    sampler *r = blank_sampler(request);
+    if (!r)
+        return fail_memory("a sampler");
+    r->estimated = true;
+    loris_status status = outline(r);
+    if (status == LORIS_OK)
+        status = make_buffers(r, r->guided.evaluations > 0);
+    for (int guided = 0; status == LORIS_OK && guided < 2; guided++) {
+        denoiser *e = guided ? &r->guided : &r->plain;
+        if (e->evaluations)
+            status = add_up(r, record_denoiser(r, e, guided), e->evaluations);
+    }
+    if (status == LORIS_OK)
+        status = add_up(r, record_update(r), 0);
+    r->report.evaluations = r->count;
+    r->report.windows = r->windows.count;
+    *out = r->report;
+    sampler_free(r);
+    return status;
 }
 
 loris_status sampler_outline(const sampling_request *request, text *out) {

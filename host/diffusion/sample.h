@@ -106,6 +106,9 @@ void sampler_free(sampler *s); /* NULL is allowed */
  * anew. */
 plan *sampler_network(sampler *s);
 
+/* What a sampler of this request would take, without making it: all of the report but launches. As sampler_outline(). */
+loris_status sampler_estimate(const sampling_request *request, sampling_report *out);
+
 /* What a sampler of this request would compute, without making it: for each of its networks the totals and a line a node. The
  * conditioning is asked for its counts alone. */
 loris_status sampler_outline(const sampling_request *request, text *out);

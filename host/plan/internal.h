@@ -15,7 +15,8 @@ typedef struct tensor_info {
     node *producer;   /* NULL for inputs and states */
     const char *name; /* of an input, state or output, else NULL */
     bool is_input, is_state, is_output;
-    cl_mem bound;     /* caller's buffer */
+    bool is_bound;    /* its memory is the caller's ... */
+    cl_mem bound;     /* ... namely this; NULL in a draft */
 
     /* filled in by the plan */
     bool narrow;      /* stored in bf16, because all that read it round it to bf16 */

@@ -150,8 +150,10 @@ tensor net_state(net *n, const char *name, shape s, storage type) {
 }
 
 void net_bind(net *n, tensor t, cl_mem buffer) {
-    if (!net_failed(n))
-        tensor_of(n, t)->bound = buffer;
+    if (net_failed(n))
+        return;
+    tensor_of(n, t)->is_bound = true;
+    tensor_of(n, t)->bound = buffer;
 }
 
 void net_output(net *n, const char *name, tensor t) {

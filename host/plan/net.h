@@ -67,7 +67,7 @@ tensor net_input(net *n, const char *name, phase p, shape s, storage type);
 tensor net_state(net *n, const char *name, shape s, storage type);
 
 /* Makes the input or state `t` the caller's own memory (at least as large), which must outlive the plan: for data that passes
- * between plans without leaving the device. */
+ * between plans without leaving the device. NULL in drafts, which then do not count it. */
 void net_bind(net *n, tensor t, cl_mem buffer);
 
 /* Keeps `t` readable by plan_read() under `name`. */

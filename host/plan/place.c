@@ -126,7 +126,7 @@ static loris_status make_named_buffers(plan *p) {
                 return fail(LORIS_ERROR_INTERNAL, NULL, "%s: %s is bound to %zu bytes and needs %zu", n->name, t->name,
                             have, bytes);
             t->buffer = t->bound;
-        } else {
+        } else if (!(p->draft && t->is_bound)) {
             p->memory_bytes += bytes;
             if (!p->draft)
                 TRY(buffer_new(p->compute, &t->buffer, bytes, NULL, t->name));

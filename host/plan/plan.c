@@ -231,6 +231,27 @@ size_t plan_memory(const plan *p) {
     return p->memory_bytes;
 }
 
+static bool weight_seen(const plan *p, int before, const weight_entry *e) {
+    for (int k = 0; k < before; k++)
+        for (int i = 0; i < p->order[k]->weight_count; i++)
+            if (p->order[k]->weights[i].entry == e)
+                return true;
+    return false;
+}
+
+size_t plan_weights(const plan *p, size_t number) {
+    size_t bytes = 0;
+    for (int k = 0; k < p->order_count; k++) {
+        const node *n = p->order[k];
+        for (int i = 0; i < n->weight_count; i++) {
+            const weight_entry *e = n->weights[i].entry;
+            if (e && !(n->staged && n->staged[i].bytes) && !weight_seen(p, k, e))
+                bytes += e->source->count * (e->source->rank > 1 ? number : sizeof(float));
+        }
+    }
+    return bytes;
+}
+
 double plan_flop(const plan *p, phase which) {
     double sum = 0;
     for (int k = 0; k < p->order_count; k++)

@@ -42,6 +42,9 @@ loris_status plan_run_node(plan *p, int k, int evaluation);
 
 /* Facts known before the first run. */
 size_t plan_memory(const plan *p);         /* device bytes for activations, scratch and persistent tensors, without weights */
+/* Device bytes of weights that stay there while the plan does, each once; a number of a matrix or kernel takes `number` bytes,
+ * of a vector 4. Layouts of some devices pad them by a few per cent. */
+size_t plan_weights(const plan *p, size_t number);
 double plan_flop(const plan *p, phase which);
 int plan_nodes(const plan *p, phase which);
 int plan_launches(const plan *p, phase which); /* 0 in a draft */
