@@ -133,6 +133,12 @@ const command *command_named(const char *name); /* or NULL */
         .detail = "movenet-lightning is four times as fast, movenet-thunder sees better; or a file or folder",         \
         .fallback = DEFAULT_EYES                                                                                       \
     }
+#define OPTION_RHYTHM_FROM(type, member)                                                                               \
+    {                                                                                                                  \
+        .kind = OPTION_ENUM, .name = "rhythm-from", .argument = "flow|pose", .field = offsetof(type, member),          \
+        .words = rhythm_source_words, .help = "what the rhythm is seen in",                                            \
+        .detail = "all that moves in the picture, or the joints of the person it is about", .fallback = "flow"         \
+    }
 #define OPTION_QUIET(type)                                                                                             \
     { .kind = OPTION_FLAG, .letter = 'q', .name = "quiet", .field = offsetof(type, quiet), .help = "print errors only" }
 #define OPTION_VERBOSE(type)                                                                                           \
@@ -148,7 +154,7 @@ const command *command_named(const char *name); /* or NULL */
         .kind = OPTION_END                                                                                             \
     }
 
-extern const option_word backend_words[], precision_words[], preset_words[];
+extern const option_word rhythm_source_words[], backend_words[], precision_words[], preset_words[];
 
 bool was_interrupted(void); /* has a signal asked the program to stop? */
 

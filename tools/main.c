@@ -28,6 +28,8 @@ const option_word backend_words[] = {
     {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST},
     {"onednn", LORIS_BACKEND_ONEDNN}, {NULL, 0}};
 
+const option_word rhythm_source_words[] = {{"flow", LORIS_RHYTHM_FLOW}, {"pose", LORIS_RHYTHM_POSE}, {NULL, 0}};
+
 const option_word precision_words[] = {{"auto", LORIS_PRECISION_AUTO},
                                        {"f32", LORIS_PRECISION_F32},
                                        {"bf16", LORIS_PRECISION_BF16},

@@ -1,12 +1,15 @@
 /* loris-cl rhythm: what is seen in a video, as a table, as JSON, as a picture. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "loris/poses.h"
 
 typedef struct rhythm_arguments {
     loris_engine_settings engine;
-    const char *output, *svg;
+    const char *output, *svg, *eyes;
+    int from; /* a loris_rhythm_source */
     bool json, quiet, verbose;
 } rhythm_arguments;
 
@@ -27,6 +30,8 @@ static const option options[] = {
      .help = "draw the rhythm",
      .detail = "envelopes, events, beats, cuts and energy over time, with frames of the video at the strongest events"},
     OPTION_JSON(rhythm_arguments, "the rhythm"),
+    OPTION_RHYTHM_FROM(rhythm_arguments, from),
+    OPTION_EYES(rhythm_arguments),
     OPTION_DEVICE(rhythm_arguments),
     OPTION_KERNELS(rhythm_arguments),
     OPTION_QUIET(rhythm_arguments),
@@ -140,12 +145,39 @@ static loris_status print(const rhythm_arguments *a, const char *video, const lo
     return LORIS_OK;
 }
 
-static int run(int argc, char **argv) {
-    rhythm_arguments a = {0};
-    const char *video;
-    int exit_status;
+static loris_status watch_joints(loris_engine *engine, const char *model, const char *video, loris_rhythm **rhythm) {
+    loris_poses *poses = NULL;
+    loris_status status = loris_poses_watch(engine, model, video, progress_update, NULL, &poses);
+    if (status == LORIS_OK)
+        status = loris_poses_rhythm(poses, rhythm);
+    loris_poses_free(poses);
+    return status;
+}
+
+/* `eyes` is NULL unless the rhythm is that of joints. */
+static loris_status watch(const rhythm_arguments *a, const char *eyes, const char *video) {
     loris_engine *engine = NULL;
     loris_rhythm *rhythm = NULL;
+    progress_begin(a->quiet, a->verbose);
+    loris_status status = loris_engine_open(&engine, &a->engine);
+    if (status == LORIS_OK)
+        status = eyes ? watch_joints(engine, eyes, video, &rhythm)
+                      : loris_watch(engine, video, progress_update, NULL, &rhythm);
+    if (status == LORIS_OK)
+        status = write_files(a, rhythm);
+    progress_end(status == LORIS_OK);
+    if (status == LORIS_OK)
+        status = print(a, video, rhythm);
+    loris_rhythm_free(rhythm);
+    loris_engine_close(engine);
+    return status;
+}
+
+static int run(int argc, char **argv) {
+    rhythm_arguments a = {.eyes = DEFAULT_EYES};
+    const char *video;
+    int exit_status;
+    char *eyes = NULL;
     loris_engine_defaults(&a.engine);
     if (!parse_options(&command_rhythm, argc, argv, &a, &video, &exit_status))
         return exit_status;
@@ -155,16 +187,9 @@ static int run(int argc, char **argv) {
         exit_status = check_names((const char *const[]){video, a.output, a.svg}, 3);
     if (exit_status != EXIT_DONE)
         return exit_status;
-    progress_begin(a.quiet, a.verbose);
-    loris_status status = loris_engine_open(&engine, &a.engine);
-    if (status == LORIS_OK)
-        status = loris_watch(engine, video, progress_update, NULL, &rhythm);
-    if (status == LORIS_OK)
-        status = write_files(&a, rhythm);
-    progress_end(status == LORIS_OK);
-    if (status == LORIS_OK)
-        status = print(&a, video, rhythm);
-    loris_rhythm_free(rhythm);
-    loris_engine_close(engine);
+    if (a.from == LORIS_RHYTHM_POSE && !(eyes = find_model(a.eyes, false)))
+        return EXIT_INPUT;
+    loris_status status = watch(&a, eyes, video);
+    free(eyes);
     return status == LORIS_OK ? EXIT_DONE : complain_library(status);
 }

@@ -7,7 +7,7 @@
 typedef struct run_arguments {
     loris_engine_settings engine;
     loris_settings settings;
-    const char *model, *output;
+    const char *model, *eyes, *output;
     const char *i3d, *pose, *preset; /* for LORIS checkpoints: the features of the video */
     int genre;
     int takes;
@@ -104,6 +104,8 @@ static const option options[] = {
      .field = offsetof(run_arguments, settings.rhythm_in),
      .help = "follow this file instead of watching the video",
      .detail = "as --rhythm-out writes it, edited"},
+    OPTION_RHYTHM_FROM(run_arguments, settings.rhythm_from),
+    OPTION_EYES(run_arguments),
     {.kind = OPTION_NUMBER,
      .name = "keep-audio",
      .argument = "GAIN",
@@ -386,7 +388,7 @@ static bool list_takes(take_list *takes, const run_arguments *a, int argc, char 
 }
 
 static int run(int argc, char **argv) {
-    run_arguments a = {.model = DEFAULT_MODEL, .takes = 1, .preset = preset_words[0].name, .genre = -1};
+    run_arguments a = {.model = DEFAULT_MODEL, .eyes = DEFAULT_EYES, .takes = 1, .preset = preset_words[0].name, .genre = -1};
     const char *video;
     take_list takes = {0};
     int status;
@@ -406,7 +408,7 @@ static int run(int argc, char **argv) {
     if (a.i3d && a.takes > 1)
         return complain(EXIT_USAGE, "use --seed for another",
                         "--takes is for soundtracks that are composed, without --i3d");
-    char *output = a.output ? NULL : default_output(video), *model = NULL;
+    char *output = a.output ? NULL : default_output(video), *model = NULL, *eyes = NULL;
     if (output)
         a.output = output;
     status = a.output && list_takes(&takes, &a, argc, argv) ? check_video(video)
@@ -415,11 +417,15 @@ static int run(int argc, char **argv) {
         status = check_outputs(&a, video, &takes);
     if (status == EXIT_DONE && !(model = find_model(a.model, false)))
         status = EXIT_INPUT;
+    if (status == EXIT_DONE && a.settings.rhythm_from == LORIS_RHYTHM_POSE && !(eyes = find_model(a.eyes, false)))
+        status = EXIT_INPUT;
     a.settings.model = model;
+    a.settings.eyes = eyes;
     if (status == EXIT_DONE)
         status = a.i3d ? make_clip(&a, video) : make_soundtracks(&a, video, &takes);
     take_list_free(&takes);
     free(model);
+    free(eyes);
     free(output);
     return status;
 }

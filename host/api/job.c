@@ -8,10 +8,12 @@
 #include <time.h>
 
 #include "compute/profile.h"
+#include "eyes/poses.h"
 #include "media/phase.h"
 #include "media/video.h"
 #include "music/compose.h"
 #include "ops/product.h"
+#include "rhythm/dance.h"
 #include "rhythm/fallback.h"
 #include "rhythm/watch.h"
 
@@ -70,16 +72,28 @@ void job_set_duration(job *j, double seconds) {
     j->rows = (j->attack + j->samples + (size_t)b->hop - 1) / (size_t)b->hop + 1;
 }
 
+static loris_status watch(job *j) {
+    const loris_settings *s = j->settings;
+    if (s->rhythm_in)
+        return rhythm_read(&j->rhythm, s->rhythm_in);
+    if (s->rhythm_from == LORIS_RHYTHM_FLOW) {
+        watch_settings settings = watch_defaults();
+        return watch_video(&j->rhythm, j->engine->compute, j->video, &settings, tell_watched, j);
+    }
+    poses seen;
+    if (!s->eyes)
+        return fail(LORIS_ERROR_ARGUMENT, "give a MoveNet as loris_settings.eyes", "a rhythm from poses without eyes");
+    TRY(poses_watch(&seen, j->engine->compute, s->eyes, j->video, tell_watched, j));
+    loris_status status = dance_rhythm(&j->rhythm, &seen, NULL);
+    poses_free(&seen);
+    return status;
+}
+
 loris_status job_watch(job *j) {
     const char *read = j->settings->rhythm_in;
     double from = seconds_now();
     tell_watched(0, j);
-    if (read) {
-        TRY(rhythm_read(&j->rhythm, read));
-    } else {
-        watch_settings settings = watch_defaults();
-        TRY(watch_video(&j->rhythm, j->engine->compute, j->video, &settings, tell_watched, j));
-    }
+    TRY(watch(j));
     if (!(j->rhythm.duration >= SHORTEST && j->rhythm.duration <= LONGEST))
         return fail(LORIS_ERROR_INPUT, "cut the video to between 0.5 s and 10 min", "%s lasts %.2f s",
                     read ? read : j->video, j->rhythm.duration);

@@ -155,6 +155,16 @@ static double distance_moved(const pose *a, const pose *b) {
     return count && size > 0 ? sum / count / size : 0;
 }
 
+/* The square stays while it fits the person well enough: the network trembles with each change of it. */
+static square steady_square(square now, square wanted) {
+    static const float slack = 0.15f; /* of the side */
+    const float x = now.left + now.side / 2 - (wanted.left + wanted.side / 2);
+    const float y = now.top + now.side / 2 - (wanted.top + wanted.side / 2);
+    const bool fits =
+        fabsf(x) < slack * now.side && fabsf(y) < slack * now.side && fabsf(now.side - wanted.side) < slack * now.side;
+    return fits ? now : wanted;
+}
+
 static void take_view(people *p, track *t, const pose *got) {
     const poses *o = p->out;
     const place at = body_place(got);
@@ -168,7 +178,7 @@ static void take_view(people *p, track *t, const pose *got) {
     t->views++;
     t->last = *got;
     t->last_time = now(p);
-    t->next = follow_square(got, o->width, o->height);
+    t->next = steady_square(t->next, follow_square(got, o->width, o->height));
 }
 
 /* Large, near the middle, moving: a person at the border counts half of one in the middle, one who stands still a

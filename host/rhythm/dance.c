@@ -8,10 +8,20 @@
 #include "rhythm/signal.h"
 #include "rhythm/watch.h"
 
-static const double TREMBLE = 0.001; /* lengths of the body that a joint at rest seems to move from frame to frame */
+/* Lengths of the body: what a joint at rest seems to move from frame to frame, and, a second, what is so fast that it
+ * was another joint. */
+static const double TREMBLE = 0.002, FASTEST = 6;
+
+/* Seconds to either side, over which joints' ways are smoothed, and how surely they are seen. */
+static const double WAY_SMOOTHING = 0.04, SCORE_SMOOTHING = 0.5;
+
+/* Between these scores a joint counts in part: one that now and then falls below a limit would start and stop. */
+static const double UNSEEN = 0.1, SURE = 0.5;
 
 /* Of the box around a body, half is body. */
 static const float BODY_SHARE = 0.5f;
+
+enum { HEAD_JOINTS = 5 };
 
 /* Area of the box around the joints that are seen, and its longer side. */
 static float box_area(const pose *p, float *length) {
@@ -47,32 +57,44 @@ static loris_status typical_body(const poses *p, float *area, float *length) {
     return status;
 }
 
-/* Adds what the joints move from one frame to the next. */
-static void add_moves(float row[FLOW_BINS], const pose *before, const pose *after, const pose *from, const pose *to,
-                      double share, double tremble) {
+/* What a joint counts of the body; the five joints of the head move as one. */
+static double weight_of(int j, const joint *before, const joint *after) {
+    const double part = (j < HEAD_JOINTS ? 1.0 / HEAD_JOINTS : 1.0) / (JOINTS - HEAD_JOINTS + 1);
+    const double score = fmin((double)before->score, (double)after->score);
+    return part * fmax(0, fmin(1, (score - UNSEEN) / (SURE - UNSEEN)));
+}
+
+/* The joints' paths, and how surely they are seen, at the frames looked at. */
+typedef struct dance {
+    const poses *poses;
+    pose *way, *sure;
+    float area, length; /* of the body */
+} dance;
+
+/* Adds what the joints move from frame i to the next. */
+static void add_moves(float row[FLOW_BINS], const dance *d, size_t i, double share) {
+    const double seconds = d->poses->time[i + 1] - d->poses->time[i], length = (double)d->length;
     for (int j = 0; j < JOINTS; j++) {
-        if (before->joints[j].score < JOINT_SEEN || after->joints[j].score < JOINT_SEEN)
-            continue;
-        const double x = (double)to->joints[j].x - from->joints[j].x, y = (double)to->joints[j].y - from->joints[j].y;
-        const double length = hypot(x, y) - tremble;
-        if (length <= 0)
+        const joint *from = &d->way[i].joints[j], *to = &d->way[i + 1].joints[j];
+        const double x = (double)to->x - from->x, y = (double)to->y - from->y, way = hypot(x, y) - TREMBLE * length;
+        if (way <= 0 || way > FASTEST * length * seconds)
             continue;
         const double turn = atan2(y, x) / (2 * acos(-1)); /* y is down: clockwise */
         const int bin = (int)floor((turn < 0 ? turn + 1 : turn) * FLOW_BINS) % FLOW_BINS;
-        row[bin] += (float)(share * length);
+        row[bin] += (float)(share * way * weight_of(j, &d->sure[i].joints[j], &d->sure[i + 1].joints[j]));
     }
 }
 
 /* One row and interval for each pair of frames. Across a cut the motion before it goes on, and is compared with
  * nothing. */
-static void list_moves(motion_interval *list, float *rows, const poses *p, const pose *smooth, float area,
-                       float length) {
-    const double share = BODY_SHARE * (double)area / ((double)p->width * p->height) / JOINTS;
+static void list_moves(motion_interval *list, float *rows, const dance *d) {
+    const poses *p = d->poses;
+    const double share = BODY_SHARE * (double)d->area / ((double)p->width * p->height);
     for (size_t i = 0; i + 1 < p->frames; i++) {
         const bool cut = p->cut[i + 1];
         float *row = rows + i * FLOW_BINS;
         if (!cut)
-            add_moves(row, &p->seen[i], &p->seen[i + 1], &smooth[i], &smooth[i + 1], share, TREMBLE * (double)length);
+            add_moves(row, d, i, share);
         const float *known = !cut ? row : i > 0 ? list[i - 1].row : NULL;
         list[i] = (motion_interval){.start = p->time[i], .end = p->time[i + 1], .row = known, .cut = cut};
     }
@@ -82,21 +104,22 @@ static loris_status make_grid(motion_grid *g, const poses *p) {
     *g = (motion_grid){0};
     if (p->frames < 2)
         return LORIS_OK;
-    float area, length;
-    pose *smooth = malloc(p->frames * sizeof *smooth);
+    dance d = {.poses = p, .way = calloc(p->frames, sizeof *d.way), .sure = calloc(p->frames, sizeof *d.sure)};
     motion_interval *list = malloc(p->frames * sizeof *list);
     float *rows = calloc(p->frames * FLOW_BINS, sizeof *rows);
-    const double frame = (p->time[p->frames - 1] - p->time[0]) / (double)(p->frames - 1);
-    loris_status status = smooth && list && rows ? LORIS_OK : fail_memory("the dance");
+    loris_status status = d.way && d.sure && list && rows ? LORIS_OK : fail_memory("the dance");
     if (status == LORIS_OK)
-        status = typical_body(p, &area, &length);
+        status = typical_body(p, &d.area, &d.length);
     if (status == LORIS_OK)
-        status = poses_mean(smooth, p->time, p->frames, frame, p);
+        status = poses_mean(d.way, p->time, p->frames, WAY_SMOOTHING, p);
+    if (status == LORIS_OK)
+        status = poses_mean(d.sure, p->time, p->frames, SCORE_SMOOTHING, p);
     if (status == LORIS_OK) {
-        list_moves(list, rows, p, smooth, area, length);
+        list_moves(list, rows, &d);
         status = motion_grid_fill(g, list, p->frames - 1, p->width > p->height ? p->width : p->height);
     }
-    free(smooth);
+    free(d.way);
+    free(d.sure);
     free(list);
     free(rows);
     return status;

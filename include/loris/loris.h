@@ -162,6 +162,9 @@ LORIS_API loris_status loris_rhythm_write_svg(const loris_rhythm *rhythm, const 
 #define LORIS_BPM_AUTO (-1.0) /* the video's tempo, free when it has none */
 #define LORIS_BPM_FREE 0.0    /* no pulse */
 
+/* What a rhythm is seen in: all that moves in the picture, or the joints of the person it is about (loris/poses.h). */
+typedef enum loris_rhythm_source { LORIS_RHYTHM_FLOW, LORIS_RHYTHM_POSE } loris_rhythm_source;
+
 typedef struct loris_settings {
     const char *model;      /* a .safetensors file or its folder; required */
     uint64_t seed;          /* same seed, same device, same settings: same samples */
@@ -175,6 +178,8 @@ typedef struct loris_settings {
     double keep_audio;      /* gain (0..4) at which the original sound is mixed in; 0 = not */
     bool duck;              /* lower the music under speech of the original */
     const char *rhythm_in;  /* a rhythm file that replaces watching the video; NULL = watch */
+    loris_rhythm_source rhythm_from; /* what to watch, unless rhythm_in is given */
+    const char *eyes;       /* a MoveNet, as loris_poses_watch() takes it; required by LORIS_RHYTHM_POSE alone */
     const char *rhythm_out; /* where to write the rhythm; NULL = nowhere */
     const char *midi_out;   /* where to write the score as a MIDI file; NULL = nowhere */
     loris_progress_function *progress; /* stages "watch", "denoise", "phase", "write", "phase 2/5" of takes; NULL = none */
