@@ -10,7 +10,10 @@
  *
  * Local memory: STEP (TILE_ROWS + 1 + TILE_COLUMNS) floats, 8.1 KiB for 64 x 64.
  *
- * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION, STORAGE (of the weights). Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
+ * HALF: factors are rounded to half precision and the products of one step added up in it, for devices that do twice as
+ * much of that; steps are added up in float. What 16 products add is about as much as rounding the factors does.
+ *
+ * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION, STORAGE (of the weights), HALF 0 or 1. Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
  * batch), rounded up to whole groups of (TILE_COLUMNS / ITEM_COLUMNS, TILE_ROWS / ITEM_ROWS, 1).
  */
 #define STEP 16
@@ -18,14 +21,20 @@
 #define GROUP_COLUMNS (TILE_COLUMNS / ITEM_COLUMNS)
 #define GROUP_ROWS (TILE_ROWS / ITEM_ROWS)
 #define ITEMS (GROUP_COLUMNS * GROUP_ROWS)
+#if HALF
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#define FACTOR half
+#else
+#define FACTOR float
+#endif
 
 KERNEL(gemm_tile)
 (global const float *restrict x, global const STORED *restrict w, global const float *restrict bias,
  global const float *restrict residual, global float *restrict y, int rows, int columns, int depth, int row_step,
  int row_start, int extent, int pitch, int offset, int last_columns, int y_extent, int batches, int residual_eval_step,
  int residual_batch_step, int has_bias, int has_residual) {
-    local float xs[STEP][TILE_ROWS + 1]; /* transposed; the odd pitch spreads the transposing writes over the banks */
-    local float ws[STEP * TILE_COLUMNS];
+    local FACTOR xs[STEP][TILE_ROWS + 1]; /* transposed; the odd pitch spreads the transposing writes over the banks */
+    local FACTOR ws[STEP * TILE_COLUMNS];
 
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * GROUP_COLUMNS + lx;
     const int panel = (int)(get_global_id(0) / GROUP_COLUMNS);
@@ -47,11 +56,32 @@ KERNEL(gemm_tile)
         for (int i = item; i < TILE_ROWS * STEP; i += ITEMS) {
             const int k = step * STEP + i % STEP;
             const int at = (m0 + i / STEP) * row_step + row_start + k;
-            xs[i % STEP][i / STEP] = k < depth && at >= 0 && at < extent ? x[at] : 0.0f;
+            xs[i % STEP][i / STEP] = (FACTOR)(k < depth && at >= 0 && at < extent ? x[at] : 0.0f);
         }
         for (int i = item; i < STEP * TILE_COLUMNS; i += ITEMS)
-            ws[i] = WIDEN(w, (size_t)step * (STEP * TILE_COLUMNS) + i);
+            ws[i] = (FACTOR)WIDEN(w, (size_t)step * (STEP * TILE_COLUMNS) + i);
         barrier(CLK_LOCAL_MEM_FENCE);
+#if HALF
+        half4 part[ITEM_ROWS];
+#pragma unroll
+        for (int r = 0; r < ITEM_ROWS; r++)
+            part[r] = 0.0h;
+#pragma unroll
+        for (int k = 0; k < STEP; k++) {
+            local const half *row = ws + k * TILE_COLUMNS + lx;
+            const half4 weight = (half4)(row[0], row[GROUP_COLUMNS], row[2 * GROUP_COLUMNS], row[3 * GROUP_COLUMNS]);
+#pragma unroll
+            for (int r = 0; r < ITEM_ROWS; r++)
+                part[r] += xs[k][ly * ITEM_ROWS + r] * weight;
+        }
+#pragma unroll
+        for (int r = 0; r < ITEM_ROWS; r++) {
+            sum[r][0] += (float)part[r].x;
+            sum[r][1] += (float)part[r].y;
+            sum[r][2] += (float)part[r].z;
+            sum[r][3] += (float)part[r].w;
+        }
+#else
 #pragma unroll
         for (int k = 0; k < STEP; k++) {
             float weight[ITEM_COLUMNS];
@@ -66,6 +96,7 @@ KERNEL(gemm_tile)
                     sum[r][j] = mad(number, weight[j], sum[r][j]);
             }
         }
+#endif
     }
 
     const size_t residual_b =

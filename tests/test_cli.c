@@ -14,8 +14,8 @@
 #include "wrong_kernels.h"
 
 static const char *const commands[] = {"run",    "rhythm",  "infer",  "convert", "info",    "devices",
-                                       "verify", "bench",   "plan",   "profile", "doctor",  "report",
-                                       "version", "help"};
+                                       "verify", "bench",   "plan",   "profile", "tune",    "doctor",
+                                       "report", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {

@@ -81,7 +81,7 @@ amd() {
 nvidia() {
     # shellcheck disable=SC2086 # a list of options
     clang-16 -x cl $options -O3 -target nvptx64-unknown-nvcl -Wno-linker-warnings -Xclang -target-cpu -Xclang "$1" \
-        -Xclang -mlink-builtin-bitcode -Xclang "$libclc" -S "$work/gpu.cl" -o "$work/$1.ptx"
+        -Xclang -cl-ext=+cl_khr_fp16 -Xclang -mlink-builtin-bitcode -Xclang "$libclc" -S "$work/gpu.cl" -o "$work/$1.ptx"
     awk '/^\.extern \.func/ { print $NF }' "$work/$1.ptx" >"$work/$1.unresolved"
     "$ptxas" -v -arch="$1" "$work/$1.ptx" -o "$work/$1.cubin" 2>"$work/$1.log" || give_up "$1: $(tail -n 1 "$work/$1.log")"
     # Registers are given out in eights to an item and there are 65536; at most 64 warps and 32 groups.

@@ -10,7 +10,8 @@
 const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,
                                    &command_convert, &command_info,    &command_devices,
                                    &command_verify, &command_bench,   &command_plan,    &command_profile,
-                                   &command_doctor, &command_report,  &command_version, &command_help,
+                                   &command_tune,   &command_doctor,  &command_report,  &command_version,
+                                   &command_help,
                                    NULL};
 
 const exit_meaning exit_meanings[] = {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compute/tuning.h"
+#include "core/file.h"
+
 void loris_free(void *memory) {
     free(memory);
 }
@@ -15,7 +18,16 @@ static loris_device_type public_type(cl_device_type type) {
                                                : LORIS_DEVICE_OTHER;
 }
 
-static void describe(loris_device_info *out, const device *d) {
+/* `folder`: of tunings, or NULL. */
+static bool is_tuned(const device *d, const char *folder) {
+    arena *a = arena_new();
+    const char *path = a && folder && *folder ? tuning_path(a, folder, d) : NULL;
+    const bool tuned = path && file_exists(path);
+    arena_free(a);
+    return tuned;
+}
+
+static void describe(loris_device_info *out, const device *d, const char *folder) {
     memset(out, 0, sizeof *out);
     out->index = d->index;
     out->type = public_type(d->type);
@@ -31,6 +43,7 @@ static void describe(loris_device_info *out, const device *d) {
     out->local_memory = d->local_memory;
     out->max_work_group = d->max_work_group;
     out->fp16 = d->fp16;
+    out->tuned = is_tuned(d, folder);
 }
 
 static loris_status list_devices(arena *a, loris_device_info **list, size_t *count, int *chosen) {
@@ -42,7 +55,7 @@ static loris_status list_devices(arena *a, loris_device_info **list, size_t *cou
     if (!out)
         return fail_memory("the list of devices");
     for (int i = 0; i < found; i++)
-        describe(&out[i], &devices[i]);
+        describe(&out[i], &devices[i], tuning_folder(a, NULL));
     *list = out;
     *count = (size_t)found;
     return LORIS_OK;
@@ -81,9 +94,11 @@ loris_status loris_engine_open(loris_engine **engine, const loris_engine_setting
                               .precision = precisions[settings->precision],
                               .profile = settings->profile};
     loris_engine *e = calloc(1, sizeof *e);
-    if (!e)
-        return fail_memory("an engine");
-    loris_status status = compute_open(&e->compute, &inner);
+    arena *a = arena_new();
+    if (a)
+        inner.tuning_dir = tuning_folder(a, settings->tuning_dir);
+    loris_status status = e && a ? compute_open(&e->compute, &inner) : fail_memory("an engine");
+    arena_free(a);
     if (status != LORIS_OK) {
         free(e);
         return status;
@@ -100,6 +115,6 @@ void loris_engine_close(loris_engine *engine) {
 }
 
 loris_status loris_engine_device(const loris_engine *engine, loris_device_info *info) {
-    describe(info, &engine->compute->dev);
+    describe(info, &engine->compute->dev, engine->compute->settings.tuning_dir);
     return LORIS_OK;
 }

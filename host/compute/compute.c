@@ -4,6 +4,7 @@
 #include "compute/pace.h"
 #include "compute/profile.h"
 #include "compute/program.h"
+#include "compute/tuning.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static loris_status copy_settings(compute *c, const compute_settings *settings) 
     c->settings.device = arena_strdup(c->memory, settings->device);
     c->settings.kernels_dir = arena_strdup(c->memory, settings->kernels_dir);
     c->settings.cache_dir = arena_strdup(c->memory, settings->cache_dir);
+    c->settings.tuning_dir = arena_strdup(c->memory, settings->tuning_dir);
     if (arena_failed(c->memory))
         return fail_memory("settings of a device");
     struct stat info;
@@ -65,6 +67,18 @@ static loris_status open_device(compute *c) {
     return LORIS_OK;
 }
 
+/* A tuning that cannot be used costs speed, never a result. */
+static void load_tuning(compute *c) {
+    const char *path = c->settings.tuning_dir && *c->settings.tuning_dir
+                           ? tuning_path(c->memory, c->settings.tuning_dir, &c->dev)
+                           : NULL;
+    if (!path)
+        return;
+    c->tuning = tuning_load(path, &c->dev);
+    if (c->tuning)
+        log_message(LORIS_LOG_INFO, "tuned parameters of %d shapes are used: %s", c->tuning->count, path);
+}
+
 static loris_status make_compute(compute **out, const compute_settings *settings, const device *imagined) {
     static const compute_settings defaults;
     *out = NULL;
@@ -83,6 +97,7 @@ static loris_status make_compute(compute **out, const compute_settings *settings
         pace_begin(c);
     } else
         TRY_GOTO(open_device(c));
+    load_tuning(c);
     *out = c;
 done:
     if (status != LORIS_OK)
@@ -111,6 +126,7 @@ void compute_close(compute *c) {
         c->backend_release(c->backend_state);
     if (c->context)
         clReleaseContext(c->context);
+    tuning_free(c->tuning);
     arena_free(c->memory);
     free(c);
 }

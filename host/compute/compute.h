@@ -16,6 +16,7 @@ typedef enum product_precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, 
 typedef struct compute_settings {
     const char *device;      /* see device_choose() */
     const char *kernels_dir; /* its .cl and .clh files take the place of the embedded ones of that name; NULL = none */
+    const char *tuning_dir;  /* where the device's tuning lies (compute/tuning.h); NULL = nowhere: defaults are used */
     const char *cache_dir;   /* program binaries; NULL = $XDG_CACHE_HOME/loris-cl or ~/.cache/loris-cl; "" = none */
     product_backend backend;
     product_precision precision;
@@ -47,6 +48,10 @@ typedef struct kernel_use {
 
 typedef void kernel_observer(void *user, const kernel_use *use);
 
+/* Work that can be tuned, as plans choose its variants: see compute/tuning.h. */
+struct tuned_shape;
+typedef void shape_observer(void *user, const struct tuned_shape *shape, double flop);
+
 typedef struct compute {
     arena *memory;
     device dev;
@@ -62,6 +67,10 @@ typedef struct compute {
     atomic_int native_failed; /* ... set when a native kernel failed, which OpenCL cannot report */
     kernel_observer *observer; /* told of each launch that a plan is lowered to, also in drafts; or NULL */
     void *observer_user;
+    int clblast_set;       /* of parameters that CLBlast was given, 0 = none (ops/product_clblast.c) */
+    struct tuning *tuning; /* what was measured to be best here, or NULL */
+    shape_observer *shape_observer; /* told of work that can be tuned, also in drafts; or NULL */
+    void *shape_observer_user;
 } compute;
 
 /* `settings` is copied, NULL means all zero. LORIS_ERROR_ARGUMENT: kernels_dir is not a folder, or

@@ -8,15 +8,51 @@ enum { VARIANT_ROWS, VARIANT_TILES };
 
 /* A work-group of the tiled kernel has 8 items across and one for 4 of its rows down. Wider heads get fewer rows, so
  * that local memory stays below 32 KiB, which every full OpenCL device has. */
-enum { TILE_ACROSS = 8, ROWS_PER_ITEM = 4 };
+enum { TILE_ACROSS = 8, ROWS_PER_ITEM = 4, MOST_LOCAL_BYTES = 32 << 10 };
 
-static int tile_rows(int head) {
-    return head <= 64 ? 32 : 16;
+static int head_width(const node *n) {
+    return node_input_shape(n, 0).channels / *(const int *)node_parameters(n);
 }
 
-static size_t tile_local_bytes(int head) {
-    const size_t rows = (size_t)tile_rows(head) + 4, keys = 32 + 4;
+static size_t tile_local_bytes(int head, int tile_rows) {
+    const size_t rows = (size_t)tile_rows + 4, keys = 32 + 4;
     return 4 * ((size_t)head * rows + (size_t)head * keys + (32 + TILE_ACROSS) * rows);
+}
+
+int attention_candidates(const compute *c, int head, tuned_choice out[ATTENTION_MAX_CANDIDATES]) {
+    static const int rows[ATTENTION_MAX_CANDIDATES] = {16, 32, 64};
+    int count = 0;
+    for (int i = 0; i < ATTENTION_MAX_CANDIDATES && !wide_items(c); i++) {
+        const size_t bytes = tile_local_bytes(head, rows[i]);
+        if (bytes <= MOST_LOCAL_BYTES && bytes <= c->dev.local_memory &&
+            (size_t)(TILE_ACROSS * rows[i] / ROWS_PER_ITEM) <= c->dev.max_work_group)
+            out[count++] = (tuned_choice){USE_SIZE, {rows[i], 0, 0}};
+    }
+    return count;
+}
+
+/* Rows of a work-group's tile, tuned or by the width of a head; 0 = the device has nothing for tiles. */
+static int tile_rows(const compute *c, const node *n) {
+    const shape q = node_input_shape(n, 0), kv = node_input_shape(n, 1);
+    const int head = head_width(n), usual = head <= 64 ? 32 : 16;
+    const tuned_shape work = {.kind = TUNED_ATTENTION,
+                              .batch = (int)blocks_of(node_out_shape(n)) * (q.channels / head),
+                              .rows = (int)(block_floats(q) / (size_t)q.channels),
+                              .columns = (int)(block_floats(kv) / (size_t)kv.channels),
+                              .channels = head,
+                              .taps = 1,
+                              .stride = 1};
+    const tuned_entry *tuned = tuning_find(c, &work, node_flop(n));
+    tuned_choice candidates[ATTENTION_MAX_CANDIDATES];
+    const int count = attention_candidates(c, head, candidates);
+    int found = 0;
+    for (int i = 0; i < count; i++) {
+        if (tuned && tuned_choice_equal(&candidates[i], &tuned->choice))
+            return candidates[i].size[0];
+        if (candidates[i].size[0] == usual)
+            found = usual;
+    }
+    return found;
 }
 
 /* Products that the row kernel holds in registers: vectors of 16 rows by keys. */
@@ -30,15 +66,8 @@ static row_block row_block_on(const compute *c, size_t rows) {
     return (row_block){rows <= 16 ? 1 : 2, 8};
 }
 
-static int head_width(const node *n) {
-    return node_input_shape(n, 0).channels / *(const int *)node_parameters(n);
-}
-
 static loris_status attention_prepare(compute *c, node *n) {
-    const int head = head_width(n);
-    const bool tiles = !wide_items(c) &&
-                       c->dev.max_work_group >= (size_t)(TILE_ACROSS * tile_rows(head) / ROWS_PER_ITEM) &&
-                       c->dev.local_memory >= tile_local_bytes(head);
+    const bool tiles = tile_rows(c, n) > 0;
     node_set_variant(n, tiles ? VARIANT_TILES : VARIANT_ROWS, tiles ? "tiles" : "rows");
     node_explain_variant(n, tiles           ? "not a CPU; its local memory and work-groups hold a tile"
                             : wide_items(c) ? "a CPU: vectors of rows, no local memory"
@@ -54,8 +83,9 @@ static loris_status attention_lower(lowering *l, const node *n) {
     const bool tiles = node_variant(n) == VARIANT_TILES;
     const row_block block = row_block_on(lowering_compute(l), rows);
 
+    const int height_of_tile = tiles ? tile_rows(lowering_compute(l), n) : 0;
     if (tiles)
-        launch_kernel(l, "attention", "attention_tiles", "TILED=1 D=%d TILE_ROWS=%d", head, tile_rows(head));
+        launch_kernel(l, "attention", "attention_tiles", "TILED=1 D=%d TILE_ROWS=%d", head, height_of_tile);
     else
         launch_kernel(l, "attention", "attention_rows", "TILED=0 D=%d QUERY_VECTORS=%d STRIP=%d", head, block.vectors,
                       block.strip);
@@ -68,7 +98,7 @@ static loris_status attention_lower(lowering *l, const node *n) {
     int_argument(l, heads);
     float_argument(l, (float)(1.4426950408889634 / sqrt(head)));
     if (tiles) {
-        const size_t down = (size_t)(tile_rows(head) / ROWS_PER_ITEM), height = (size_t)tile_rows(head);
+        const size_t down = (size_t)(height_of_tile / ROWS_PER_ITEM), height = (size_t)height_of_tile;
         launch_range(l, 3, (const size_t[3]){TILE_ACROSS, (rows + height - 1) / height * down, (size_t)heads * blocks},
                      (const size_t[3]){TILE_ACROSS, down, 1}, 1);
     } else {

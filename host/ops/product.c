@@ -173,8 +173,7 @@ cl_mem product_lowered_bias(lowering *l, const tap_product *p, int count) {
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
 
 /* Which backend makes products on this device. On CPU devices our register-tiled kernel is an order of magnitude
- * faster than CLBlast, whose kernels are written for GPUs; on GPUs it saves CLBlast's copies and separate epilogues.
- * What a tuner measures can be consulted here. */
+ * faster than CLBlast, whose kernels are written for GPUs; on GPUs it saves CLBlast's copies and separate epilogues. */
 static int product_choose(const compute *c) {
     return c->settings.backend == BACKEND_CLBLAST ? PRODUCT_CLBLAST : product_own_variant(c);
 }
@@ -184,7 +183,8 @@ number_type product_storage(const compute *c) {
                                         [PRECISION_F32] = TYPE_F32,
                                         [PRECISION_BF16] = TYPE_BF16,
                                         [PRECISION_F16] = TYPE_F16};
-    return types[c->settings.precision];
+    const product_precision asked = c->settings.precision;
+    return types[asked == PRECISION_AUTO && c->tuning ? c->tuning->precision : asked];
 }
 
 /* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that
@@ -222,16 +222,26 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
                                            [PRODUCT_TILE] = "own",
                                            [PRODUCT_CLBLAST] = "CLBlast",
                                            [PRODUCT_ONEDNN] = "oneDNN"};
-    int variant = product_choose(c);
+    static const int tuned_variants[TUNED_USES] = {[USE_PANEL] = PRODUCT_PANEL,
+                                                   [USE_TILE] = PRODUCT_TILE,
+                                                   [USE_HALF_TILE] = PRODUCT_TILE,
+                                                   [USE_CLBLAST] = PRODUCT_CLBLAST};
+    const tuned_entry *tuned = product_tuned(c, n, &parts[0]);
+    const bool wants_onednn = tuned ? tuned->choice.use == USE_ONEDNN : product_worth_onednn(c, node_flop(n));
+    const bool own_choice = tuned && !wants_onednn;
+    int variant = own_choice ? tuned_variants[tuned->choice.use] : product_choose(c);
     bool taken = false;
-    if (product_worth_onednn(c, node_flop(n)))
+    if (wants_onednn)
         TRY(product_onednn_prepare(c, n, parts, count, &taken));
     if (taken)
         variant = PRODUCT_ONEDNN;
     else
-        node_set_variant(n, variant, names[variant][product_storage(c)]);
+        node_set_variant(n, variant, own_choice ? tuned->name : names[variant][product_storage(c)]);
+    if (own_choice)
+        ((product_parameters *)node_parameters(n))->choice = tuned->choice;
     node_set_backend(n, backends[variant]);
-    node_explain_variant(n, reason_for(c, variant));
+    node_explain_variant(n, own_choice || (tuned && taken) ? "measured to be the fastest here (loris-cl tune)"
+                                                           : reason_for(c, variant));
     const double narrowed = 4.0 - (double)number_size(product_storage(c));
     node_set_cost(n, node_flop(n), node_bytes(n) - narrowed * (double)node_weight(n, 0)->source->count);
     return variant == PRODUCT_CLBLAST ? product_clblast_prepare(c, n, parts, count) : LORIS_OK;

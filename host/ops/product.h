@@ -10,6 +10,7 @@
 #ifndef LORIS_OPS_PRODUCT_H
 #define LORIS_OPS_PRODUCT_H
 
+#include "compute/tuning.h"
 #include "ops/ops.h"
 #include "plan/lower.h"
 
@@ -40,6 +41,7 @@ typedef struct product_parameters {
     int activation; /* absorbed; an `activation` */
     int slab_rows;  /* CLBlast: rows of one call, set when the variant is chosen */
     int gives_bf16; /* oneDNN: may the output be bf16, set when the variant is chosen */
+    tuned_choice choice; /* of our own kernels' sizes, set then too; USE_DEFAULT: by the shape */
 } product_parameters;
 
 /* Recording: appends the node of `operation` with the weight `w` and, if asked, at.bias of out.channels numbers.
@@ -63,6 +65,13 @@ loris_status product_lower(lowering *l, const node *n, const tap_product *parts,
 /* ---- for the backends -------------------------------------------------------------------------------------------- */
 
 enum { PRODUCT_PANEL, PRODUCT_TILE, PRODUCT_CLBLAST, PRODUCT_ONEDNN };
+
+/* What a tuner may choose from on this device for weights kept in `type`, the default among it or not; their number. */
+enum { PRODUCT_MAX_CANDIDATES = 32 };
+int product_candidates(const compute *c, number_type type, tuned_choice out[PRODUCT_MAX_CANDIDATES]);
+
+/* What was tuned for this product, where settings leave the choice and the device has it; NULL = nothing. */
+const tuned_entry *product_tuned(const compute *c, const node *n, const tap_product *p);
 
 /* What the products of this device keep their weights in. */
 number_type product_storage(const compute *c);
@@ -116,6 +125,7 @@ bool product_worth_onednn(const compute *c, double flop); /* is it wanted, and w
 loris_status product_onednn_prepare(compute *c, node *n, const tap_product *parts, int count, bool *taken);
 loris_status product_onednn_lower(lowering *l, const node *n, const tap_product *parts, int count);
 
+enum { CLBLAST_SETS = 4 }; /* of parameters to choose from: USE_CLBLAST with the number 1 .. CLBLAST_SETS, or 0: its own */
 loris_status product_clblast_prepare(compute *c, node *n, const tap_product *parts, int count);
 loris_status product_clblast_lower(lowering *l, const node *n, const tap_product *parts, int count);
 

@@ -118,6 +118,42 @@ static bool needs_prefill(const node *n, const tap_product *parts, int count) {
     return a.bias || a.residual || !covered;
 }
 
+/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+
+/* CLBlast comes tuned for some devices; these are for the others. Sets of its large kernel's parameters that keep its
+ * rules (tiles divide by work-groups times vectors, the depth of a step by what a group loads), from small tiles to
+ * large ones. They hold for a device as long as the process lives. */
+enum { XGEMM_PARAMETERS = 16 };
+static const char *const xgemm_names[XGEMM_PARAMETERS] = {"GEMMK", "KREG", "KWG", "KWI",  "MDIMA", "MDIMC", "MWG", "NDIMB",
+                                                          "NDIMC", "NWG",  "SA",  "SB", "STRM",  "STRN",  "VWM", "VWN"};
+static const size_t xgemm_sets[CLBLAST_SETS][XGEMM_PARAMETERS] = {
+    {0, 1, 16, 2, 8, 8, 32, 8, 8, 32, 0, 0, 0, 0, 2, 2},       /* 32 x 32 */
+    {0, 1, 16, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4},       /* 64 x 64 */
+    {0, 1, 32, 2, 16, 16, 128, 8, 8, 64, 1, 1, 0, 0, 4, 4},    /* 128 x 64 */
+    {0, 1, 16, 2, 16, 16, 128, 16, 16, 128, 1, 1, 0, 0, 4, 4}, /* 128 x 128 */
+};
+
+static loris_status clblast_check(const compute *c, CLBlastStatusCode code, const char *call, const char *where);
+
+/* The set that the product is forced to, or that was tuned for the device; 0 = CLBlast's own. */
+static int wanted_set(const compute *c, const node *n) {
+    const int forced = ((const product_parameters *)node_parameters(n))->choice.size[0];
+    const tuned_entry *tuned = forced ? NULL : tuning_find(c, &(tuned_shape){.kind = TUNED_CLBLAST}, 0);
+    const int set = tuned ? tuned->choice.size[0] : forced;
+    return set >= 0 && set <= CLBLAST_SETS ? set : 0;
+}
+
+static loris_status override_parameters(compute *c, const node *n) {
+    const int set = wanted_set(c, n);
+    if (set == 0 || set == c->clblast_set)
+        return LORIS_OK;
+    c->clblast_set = set;
+    return clblast_check(c,
+                         CLBlastOverrideParameters(c->dev.id, "Xgemm", CLBlastPrecisionSingle, XGEMM_PARAMETERS,
+                                                   (const char **)xgemm_names, xgemm_sets[set - 1]),
+                         "CLBlastOverrideParameters", node_name(n));
+}
+
 /* ---- preparing --------------------------------------------------------------------------------------------------- */
 
 /* OpenCL's errors pass through CLBlast unchanged; its own, from -1000 down, are faults of our calls. */
@@ -166,8 +202,10 @@ done:
 }
 
 loris_status product_clblast_prepare(compute *c, node *n, const tap_product *parts, int count) {
-    if (c->queue) /* else the device is imagined */
+    if (c->queue) { /* else the device is imagined */
+        TRY(override_parameters(c, n));
         TRY(compile_now(c, node_name(n)));
+    }
     /* No call should take longer than the throttle likes, nor be so small that its tiles do not fill. */
     product_parameters *parameters = node_parameters(n);
     const tap_product *p = &parts[0];

@@ -57,7 +57,11 @@ product_registers product_panel_registers(const compute *c, int columns) {
 
 static void lower_panel(lowering *l, const node *n, const tap_product *p) {
     const product_parameters *parameters = node_parameters(n);
-    const product_registers r = product_panel_registers(lowering_compute(l), p->columns);
+    product_registers r = product_panel_registers(lowering_compute(l), p->columns);
+    if (parameters->choice.use == USE_PANEL) {
+        r.rows = parameters->choice.size[0];
+        r.vectors = parameters->choice.size[1];
+    }
     const int panel = r.vec * r.vectors;
     const int item_rows = p->rows > 4 ? r.rows : p->rows > 2 ? 4 : p->rows;
     launch_kernel(l, "gemm_panel", "gemm_panel", "VEC=%d VECTORS=%d ROWS=%d ACTIVATION=%d STORAGE=%d", r.vec, r.vectors,
@@ -94,10 +98,14 @@ void product_tile_range(lowering *l, const tap_product *p, const product_group *
 static void lower_tile(lowering *l, const node *n, const tap_product *p) {
     enum { STEP = 16 }; /* as in gemm_tile.cl */
     const product_parameters *parameters = node_parameters(n);
-    const product_group g = product_tile_group(lowering_compute(l), p->rows, p->columns);
-    launch_kernel(l, "gemm_tile", "gemm_tile", "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d",
-                  g.rows, g.columns, g.item_rows, parameters->activation,
-                  product_storage_macro(product_storage(lowering_compute(l))));
+    const tuned_choice *tuned = &parameters->choice;
+    product_group g = product_tile_group(lowering_compute(l), p->rows, p->columns);
+    if (tuned->use == USE_TILE || tuned->use == USE_HALF_TILE)
+        g = (product_group){.rows = tuned->size[0], .columns = tuned->size[1], .item_rows = tuned->size[2]};
+    launch_kernel(l, "gemm_tile", "gemm_tile",
+                  "TILE_ROWS=%d TILE_COLUMNS=%d ITEM_ROWS=%d ACTIVATION=%d STORAGE=%d HALF=%d", g.rows, g.columns,
+                  g.item_rows, parameters->activation, product_storage_macro(product_storage(lowering_compute(l))),
+                  tuned->use == USE_HALF_TILE);
     product_arguments(l, n, p, g.columns, STEP);
     product_tile_range(l, p, &g);
 }

@@ -8,11 +8,31 @@ static size_t at_most(size_t wanted, size_t limit) {
     return wanted < limit ? wanted : limit;
 }
 
+int stream_candidates(const compute *c, tuned_choice out[STREAM_MAX_CANDIDATES]) {
+    static const int sizes[STREAM_MAX_CANDIDATES] = {64, 128, 256, 512};
+    int count = 0;
+    for (int i = 0; i < STREAM_MAX_CANDIDATES && !wide_items(c); i++)
+        if ((size_t)sizes[i] <= c->dev.max_work_group && (size_t)sizes[i] <= c->dev.max_work_item[0])
+            out[count++] = (tuned_choice){USE_SIZE, {sizes[i], 0, 0}};
+    return count;
+}
+
+/* Items of a work-group. */
+static size_t group_on(const compute *c, tuned_kind kind) {
+    tuned_choice candidates[STREAM_MAX_CANDIDATES];
+    const int count = stream_candidates(c, candidates);
+    const tuned_entry *tuned = tuning_find(c, &(tuned_shape){.kind = kind}, 0);
+    for (int i = 0; tuned && i < count; i++)
+        if (tuned_choice_equal(&tuned->choice, &candidates[i]))
+            return (size_t)candidates[i].size[0];
+    return at_most(128, c->dev.max_work_group);
+}
+
 stream stream_on(const compute *c) {
     /* 16 KiB an item: far above the cost of starting it, and a [1024,192] tensor still makes 48 of them. */
     if (wide_items(c))
         return (stream){.vector = 16, .repeats = 256, .local = 1};
-    return (stream){.vector = 4, .repeats = 1, .local = at_most(128, c->dev.max_work_group)};
+    return (stream){.vector = 4, .repeats = 1, .local = group_on(c, TUNED_STREAM)};
 }
 
 void stream_range(lowering *l, stream s, size_t inner, size_t blocks) {
@@ -28,7 +48,7 @@ row_stream row_stream_on(const compute *c, int channels) {
     row_stream s = {.vector = 4, .lanes = 1, .rows = 1};
     while (s.lanes < 32 && s.lanes * s.vector < channels)
         s.lanes *= 2;
-    const size_t group = at_most(128, c->dev.max_work_group);
+    const size_t group = group_on(c, TUNED_ROWS);
     while ((size_t)s.lanes > group)
         s.lanes /= 2;
     s.local[0] = (size_t)s.lanes;

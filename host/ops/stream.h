@@ -3,6 +3,7 @@
 #ifndef LORIS_OPS_STREAM_H
 #define LORIS_OPS_STREAM_H
 
+#include "compute/tuning.h"
 #include "ops/ops.h"
 #include "plan/lower.h"
 
@@ -16,6 +17,14 @@ typedef struct stream {
 } stream;
 
 stream stream_on(const compute *c);
+
+/* Sizes of work-groups that a tuner may choose from, of both sorts of work (TUNED_STREAM, TUNED_ROWS); their number. */
+enum { STREAM_MAX_CANDIDATES = 4 };
+int stream_candidates(const compute *c, tuned_choice out[STREAM_MAX_CANDIDATES]);
+
+/* Rows of a tile of the attention kernel for GPUs, for heads of `head` channels (attention.c); their number. */
+enum { ATTENTION_MAX_CANDIDATES = 3 };
+int attention_candidates(const compute *c, int head, tuned_choice out[ATTENTION_MAX_CANDIDATES]);
 
 /* The launch's range over `blocks` blocks of `inner` floats, blocks in dimension 1. */
 void stream_range(lowering *l, stream s, size_t inner, size_t blocks);

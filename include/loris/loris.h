@@ -88,6 +88,7 @@ typedef struct loris_device_info {
     uint64_t global_memory, max_allocation, local_memory; /* bytes */
     size_t max_work_group;
     bool fp16;
+    bool tuned; /* the user's configuration has a tuning of it (loris/tune.h) */
 } loris_device_info;
 
 /* All OpenCL devices of this machine under one numbering; free *list with loris_free(). *chosen is the index of the default
@@ -108,6 +109,7 @@ typedef struct loris_engine_settings {
     const char *device;      /* index, or part of "name (platform)"; NULL = the default device */
     const char *kernels_dir; /* for development: .cl files that replace the built-in kernels; NULL = built in */
     const char *cache_dir;   /* for compiled kernels; NULL = the user's cache folder, "" = none */
+    const char *tuning_dir;  /* where loris_tune() keeps what it finds; NULL = the user's configuration folder, "" = none */
     loris_backend backend;   /* who computes matrix products */
     loris_precision precision; /* CLBlast has f32 alone, oneDNN f32 and bf16 */
     bool profile;            /* record what runs when (loris/profile.h) */

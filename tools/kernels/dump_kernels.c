@@ -1,7 +1,8 @@
 /*
  * dump-kernels DIR MODEL: writes every kernel that the program's networks are lowered to on imagined devices, for
  * compilers that need no device. Networks: the spectrogram model MODEL, the published LORIS with and without genres, its
- * visual encoder, optical flow; in every precision and with every backend that has kernels in OpenCL C.
+ * visual encoder, optical flow; in every precision, with every backend that has kernels in OpenCL C, and with everything
+ * that a tuner may choose (of sizes: with f32, or in half precision).
  *
  *     DIR/options        what the texts are compiled with
  *     DIR/gpu.cl         one text of all sections (host/compute/program.h), for GPUs
@@ -16,6 +17,7 @@
 #include "api/outline.h"
 #include "compute/program.h"
 #include "core/file.h"
+#include "ops/product.h"
 
 /* What one kind of device compiles. */
 typedef struct collection {
@@ -64,6 +66,16 @@ static loris_status draft_on(const device *imagined, product_backend backend, pr
     c->observer = note_kernel;
     c->observer_user = out;
     loris_status status = draft_all(c, model_path);
+    tuned_choice candidates[PRODUCT_MAX_CANDIDATES];
+    const int count = backend == BACKEND_OWN ? product_candidates(c, product_storage(c), candidates) : 0;
+    for (int i = 0; i < count && status == LORIS_OK; i++) { /* what a tuner may choose as well */
+        if (precision != PRECISION_F32 && candidates[i].use != USE_HALF_TILE)
+            continue; /* how weights are kept has nothing to do with the sizes */
+        tuning forced = {.forced = true, .force = {.shape = {.kind = TUNED_PRODUCT}, .choice = candidates[i]}};
+        c->tuning = &forced;
+        status = draft_all(c, model_path);
+        c->tuning = NULL;
+    }
     compute_close(c);
     return status == LORIS_OK ? out->status : status;
 }
@@ -85,6 +97,7 @@ static const device blank = {.name = "imagined",
                              .max_alloc = (cl_ulong)4 << 30,
                              .alignment = 256,
                              .float_width = 1,
+                             .fp16 = true,
                              .available = true,
                              .compiler = true};
 
