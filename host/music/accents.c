@@ -7,8 +7,7 @@
 static const double LATE = 0.020;         /* how late a hit may be for the grid's sake, seconds */
 static const double BEND = 0.045;         /* from this far an event belongs to a sixteenth, and the groove to a hit */
 static const double MASK = 0.090;         /* the groove's drums keep silent this far around a hit */
-static const double OFF_GRID = 0.090;     /* this far from a sixteenth an event may be an accent between */
-static const double OFF_GRID_FROM = 0.55; /* at this strength and more */
+static const double OFF_GRID_FROM = 0.55; /* strength of an accent between sixteenths */
 static const double FREE_PEAK_GAP = 2;    /* seconds between peaks without bars */
 
 static double nearest_sixteenth(const composer *c, double time) {
@@ -29,14 +28,13 @@ static double nearest_sixteenth(const composer *c, double time) {
 static bool settle(const composer *c, hit *h) {
     double at = nearest_sixteenth(c, h->time), distance = at - h->time;
     bool near = fabs(distance) <= BEND && at >= 0 && at < c->seconds;
-    bool beside = fabs(distance) <= OFF_GRID && h->strength >= OFF_GRID_FROM;
     double loose = 1 - c->follow, early = BEND * loose, late = LATE + (BEND - LATE) * loose;
     if (c->tempo_set)
         h->time = near ? at : h->time;
     else if (near)
         h->time += fmin(fmax(distance, -early), late);
     else
-        return c->tempo_own || beside;
+        return c->tempo_own || h->strength >= OFF_GRID_FROM;
     return near;
 }
 

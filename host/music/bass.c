@@ -88,7 +88,7 @@ static loris_status play_held(composer *c, random_state *r, size_t from, double 
 }
 
 loris_status bass_play(composer *c) {
-    static const double HELD_VELOCITY = 62;
+    static const double HELD_VELOCITY = 66;
     random_state r = composer_random(c, CONCERN_BASS);
     if (!c->pulse)
         return play_held(c, &r, 0, HELD_VELOCITY);

@@ -28,16 +28,16 @@ int composer_program(random_state *r, const int *choices) {
 
 /* How hard drums are struck, as a share of what is written for them: at all of it their strokes are the peaks of the
  * piece, for whose sake everything else has to be quiet. */
-static const double drum_share[LANE_COUNT] = {[LANE_KICK] = 0.6,        [LANE_SNARE] = 0.6, [LANE_CLAP] = 0.6,
-                                              [LANE_HAT] = 0.75,        [LANE_OPENHAT] = 0.75, [LANE_RIDE] = 0.75,
-                                              [LANE_CRASH] = 0.65,      [LANE_TOM] = 0.6,
-                                              [LANE_PERCUSSION] = 0.65, [LANE_SHAKER] = 0.75};
+static const double drum_share[LANE_COUNT] = {
+    [LANE_KICK] = 0.45,  [LANE_SNARE] = 0.45, [LANE_CLAP] = 0.45, [LANE_HAT] = 0.7,        [LANE_OPENHAT] = 0.7,
+    [LANE_RIDE] = 0.7,   [LANE_CRASH] = 0.5,  [LANE_TOM] = 0.45,  [LANE_PERCUSSION] = 0.5, [LANE_SHAKER] = 0.65};
 
 loris_status composer_play(composer *c, random_state *r, phrase_note n) {
     static const double SHORTEST = 0.03;       /* pitched note, seconds */
     static const double SHORTEST_ENTRY = 0.25; /* left of a held note that started before the clip */
     bool drum = n.part == PART_DRUMS;
-    double drift = random_gauss(r, 0, n.loose), velocity = n.velocity * (drum ? drum_share[n.pitch] : 1) + random_gauss(r, 0, 4);
+    double drift = random_gauss(r, 0, n.loose), share = drum ? drum_share[n.pitch] : 1;
+    double velocity = share * (n.velocity + random_gauss(r, 0, 4));
     double time = n.time;
     bool on_hit = accents_bend(c, &time);
     double end = fmin(fmin(time + n.duration, n.until), c->seconds);

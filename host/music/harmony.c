@@ -192,7 +192,7 @@ static loris_status play_held(composer *c, random_state *r, size_t from, double 
 }
 
 loris_status harmony_play(composer *c) {
-    static const double HELD_VELOCITY = 80;
+    static const double HELD_VELOCITY = 86;
     random_state r = composer_random(c, CONCERN_COMPING);
     if (!c->pulse)
         return play_held(c, &r, 0, HELD_VELOCITY);
