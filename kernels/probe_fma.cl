@@ -1,14 +1,15 @@
 /* How fast the device multiplies and adds in registers: eight independent chains an item, enough to fill a pipeline of
  * eight steps. TYPE is float, float2 ... or half, half2 ...; SCALAR its element. x becomes b - x and then x again, in
  * every type exactly, so that the result says whether all of it was computed: out[i] = 1 + 2 + ... + 8 + 8 (i mod 4) in
- * each element. Work-items differ, or a compiler would compute one for all of them. */
+ * each element. Work-items differ, or a compiler would compute one for all of them. An expression, which OpenCL C lets
+ * compilers contract, and not mad(), which some drivers' libraries make a product and a sum. */
 #if FP16
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
 #endif
 
 #define ROUND                                                                                                          \
-    x0 = mad(x0, a, b), x1 = mad(x1, a, b), x2 = mad(x2, a, b), x3 = mad(x3, a, b);                                    \
-    x4 = mad(x4, a, b), x5 = mad(x5, a, b), x6 = mad(x6, a, b), x7 = mad(x7, a, b);
+    x0 = x0 * a + b, x1 = x1 * a + b, x2 = x2 * a + b, x3 = x3 * a + b;                                                \
+    x4 = x4 * a + b, x5 = x5 * a + b, x6 = x6 * a + b, x7 = x7 * a + b;
 
 /* a = -1; 8 x 8 multiply-adds of TYPE a round */
 KERNEL(probe_fma)(global TYPE *out, float minus_one, float addend, int rounds) {

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "scratch.h"
 #include "spawned.h"
+#include "wrong_kernels.h"
 
 #include "compare.h"
 
@@ -29,26 +30,6 @@ static const json *only_record(arena *a, const char *path) {
     return &all->item[0];
 }
 
-/* A folder of kernels in which `from`, which must be there, is `to` in `file`. */
-static const char *changed_kernels(const char *name, const char *file, const char *from, const char *to) {
-    const char *folder = scratch(name);
-    char path[4096], *data;
-    size_t size;
-    text changed = {0};
-    snprintf(path, sizeof path, LORIS_KERNELS "/%s", file);
-    assert_ok(folder_make(folder, 0777));
-    assert_ok(file_read(path, 1u << 20, &data, &size));
-    const char *at = strstr(data, from);
-    assert_non_null(at);
-    text_append(&changed, data, (size_t)(at - data));
-    text_printf(&changed, "%s%s", to, at + strlen(from));
-    snprintf(path, sizeof path, "%s/%s", folder, file);
-    scratch_write(path, changed.data, changed.length);
-    text_free(&changed);
-    free(data);
-    return folder;
-}
-
 /* SiLU 1 % off: the record fails, there is no headline, the exit status is 1. One run shows that all of a record is
  * there, too. */
 static void a_wrong_kernel_has_no_headline(void **state) {
@@ -56,9 +37,7 @@ static void a_wrong_kernel_has_no_headline(void **state) {
     char line[1024];
     spawned s;
     arena *a = arena_new();
-    const char *kernels =
-        changed_kernels("wrong", "common.clh", "return x / (1.0f + exp(-x));", "return 1.01f * x / (1.0f + exp(-x));");
-    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels,
+    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", wrong_silu("wrong"),
              scratch("wrong.json"));
     bench(&s, line, NULL);
     if (s.status != 1)
@@ -85,8 +64,10 @@ static void a_crash_is_a_record(void **state) {
     char line[1024];
     spawned s;
     arena *a = arena_new();
-    const char *kernels = changed_kernels("crash", "probe_launch.cl", "count[0]++;", "*(volatile global int *)16 = 1;");
-    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", kernels,
+    static const char kernel[] = "KERNEL(probe_launch)(global int *count) { *(volatile global int *)16 = 1; }";
+    assert_ok(folder_make(scratch("crash"), 0777));
+    scratch_file("crash/probe_launch.cl", kernel, sizeof kernel - 1);
+    snprintf(line, sizeof line, "bench --quick -r 1 --time-limit 290 --kernels-dir %s -o %s", scratch("crash"),
              scratch("crash.json"));
     bench(&s, line, NULL);
     assert_int_equal(s.status, 1);

@@ -10,6 +10,7 @@
 #include "api/bench_run.h"
 #include "api/job.h"
 #include "bench/probe.h"
+#include "core/markup.h"
 #include "ops/product.h"
 
 enum { RUNS = 7, QUICK_RUNS = 3 };
@@ -92,7 +93,7 @@ void bench_begin_record(record *r, arena *a, const loris_bench_settings *s) {
                   .nodes_reason = "nothing was measured",
                   .load_before = load_average(""),
                   .load_after = -1};
-    r->workload.name = s->model ? "soundtrack" : "full-synthetic";
+    r->workload.name = s->model ? base_name(s->model) : "full-synthetic"; /* until the model is known */
     r->workload.model = r->workload.model_hash = r->workload.what = "";
     r->workload.quick = s->quick;
     r->machine.board = m.board;

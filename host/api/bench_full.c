@@ -31,7 +31,7 @@ static loris_status open_made_up(bench_run *b, full *f) {
     record *r = b->record;
     f->unet = f->made_up.unet;
     r->workload.name = "full-synthetic";
-    r->workload.model = "LORIS on made-up weights";
+    r->workload.model = "LORIS, 766.5 M parameters, on made-up weights";
     r->workload.model_hash = "";
     return full_case_weights(&f->weights, b->compute);
 }
@@ -76,7 +76,7 @@ static loris_status plan_clip(bench_run *b, full *f) {
     r->workload.audio_seconds = (double)f->made_up.samples / p->rate;
     r->workload.what =
         arena_printf(b->memory,
-                     "%.1f s of sound as of preset %s, 766.5 M parameters: %s, %d steps, guidance %g, of which %d "
+                     "%.1f s of sound as of preset %s: %s, %d steps, guidance %g, of which %d "
                      "evaluations are made and %d are counted",
                      r->workload.audio_seconds, p->name, sampler_name(f->sampling.sampler), f->sampling.steps,
                      f->sampling.guidance, made, all - made);
@@ -90,6 +90,7 @@ static loris_status make_inputs(full *f) {
     const size_t width = (size_t)f->unet.embedding_features, count = (size_t)f->rows * (size_t)f->unet.in_channels;
     f->sound = calloc(count, sizeof *f->sound);
     f->first = calloc(count, sizeof *f->first);
+    const int tokens_max = f->unet.embedding_max_length, peaks_max = f->unet.rhythm_max_length - 2;
     float *tokens = realloc(f->made_up.tokens, FULL_TOKENS * width * sizeof *tokens);
     if (!f->sound || !f->first || !tokens)
         return fail_memory("a benchmark's inputs");
@@ -104,8 +105,8 @@ static loris_status make_inputs(full *f) {
     f->clip = (clip_conditioning){.rows = f->rows,
                                   .tokens = tokens,
                                   .peaks = f->made_up.peaks,
-                                  .token_count = FULL_TOKENS,
-                                  .peak_count = FULL_PEAKS,
+                                  .token_count = tokens_max < FULL_TOKENS ? tokens_max : FULL_TOKENS,
+                                  .peak_count = peaks_max < FULL_PEAKS ? peaks_max : FULL_PEAKS,
                                   .genre = f->genre};
     return LORIS_OK;
 }
