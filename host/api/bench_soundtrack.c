@@ -17,6 +17,7 @@
 #include "rhythm/fallback.h"
 #include "rhythm/watch.h"
 
+enum { FOLDER_LENGTH = 1024 };
 enum { BATCH = 32 };              /* frames uploaded at once */
 static const uint64_t SEED = 1;   /* of the score and the noise */
 static const double REPEATED = 0; /* the same noise on the same device gives the same bands */
@@ -40,7 +41,6 @@ typedef struct soundtrack {
     size_t rows;          /* of the spectrogram */
     float *bands, *first; /* [rows][bands]; those of the first pass */
     audio sound;
-    char folder[64]; /* for the file that is written; "" = none */
 } soundtrack;
 
 static const char *clip_path(const bench_run *b) {
@@ -213,16 +213,28 @@ static loris_status phase_of_bands(bench_run *b) {
     return audio_normalise(&s->sound, -16, -1, &gain);
 }
 
+/* A folder of its own: nothing else is written over. */
+static loris_status make_folder(char folder[FOLDER_LENGTH]) {
+    const char *place = getenv("TMPDIR");
+    const int length = snprintf(folder, FOLDER_LENGTH, "%s/loris-bench-XXXXXX", place && *place ? place : "/tmp");
+    if (length > 0 && length < FOLDER_LENGTH && mkdtemp(folder))
+        return LORIS_OK;
+    return fail(LORIS_ERROR_OUTPUT, "set TMPDIR to a folder that can be written to",
+                "the benchmark cannot make a folder for the file that it writes");
+}
+
 static loris_status write_file(bench_run *b) {
     const soundtrack *s = b->state;
-    char path[sizeof s->folder + 16];
+    char folder[FOLDER_LENGTH], path[FOLDER_LENGTH + 16];
     if (!s->features) {
         b->unavailable = "built without FFmpeg";
         return LORIS_OK;
     }
-    snprintf(path, sizeof path, "%s/bench.mp4", s->folder);
+    TRY(make_folder(folder));
+    snprintf(path, sizeof path, "%s/bench.mp4", folder);
     loris_status status = video_mux(clip_path(b), &s->sound, path, NULL, 0);
     unlink(path);
+    rmdir(folder);
     return status;
 }
 
@@ -247,23 +259,11 @@ static loris_status flow_if_decoded(bench_run *b) {
     return LORIS_OK;
 }
 
-static loris_status make_folder(soundtrack *s) {
-    const char *place = getenv("TMPDIR");
-    const int length =
-        snprintf(s->folder, sizeof s->folder, "%s/loris-bench-XXXXXX", place && strlen(place) < 40 ? place : "/tmp");
-    if (length > 0 && mkdtemp(s->folder))
-        return LORIS_OK;
-    s->folder[0] = '\0';
-    return fail(LORIS_ERROR_OUTPUT, "set TMPDIR to a folder that can be written to",
-                "the benchmark cannot make a folder for the file that it writes");
-}
-
 static loris_status open_soundtrack(bench_run *b) {
     soundtrack *s = calloc(1, sizeof *s);
     b->state = s;
     if (!s)
         return fail_memory("a benchmark");
-    TRY(make_folder(s));
     TRY(model_open(&s->model, b->settings->model));
     TRY(bands_sampling(s->model, &s->sampling));
     TRY(weights_new(&s->weights, b->compute, s->model->file, s->model->prefix));
@@ -321,8 +321,6 @@ static void close_soundtrack(bench_run *b) {
     free(s->features);
     free(s->bands);
     free(s->first);
-    if (*s->folder)
-        rmdir(s->folder);
     free(s);
     b->state = NULL;
 }
