@@ -130,6 +130,29 @@ static void verify_knows_such_folders(void **state) {
     loris_engine_close(engine);
 }
 
+/* Whatever products keep their weights in, and whoever computes them. */
+static void other_products_see_the_same(void **state) {
+    (void)state;
+    static const loris_engine_settings kinds_of_products[] = {{.precision = LORIS_PRECISION_BF16},
+                                                              {.precision = LORIS_PRECISION_F16},
+                                                              {.backend = LORIS_BACKEND_CLBLAST},
+                                                              {.backend = LORIS_BACKEND_ONEDNN}};
+    for (size_t i = 0; i < sizeof kinds_of_products / sizeof *kinds_of_products; i++) {
+        loris_engine_settings settings = kinds_of_products[i];
+        loris_engine *engine;
+        results r;
+        settings.device = getenv("LORIS_TEST_DEVICE");
+        settings.cache_dir = "";
+        assert_ok(loris_engine_open(&engine, &settings));
+        char folder[4096], named[4096];
+        in_folder(folder, LORIS_TEST_DATA, "lightning", "");
+        in_folder(named, LORIS_MODELS, "lightning", "");
+        assert_ok(verify(engine, folder, named, &r));
+        assert_int_equal(r.passed, 2);
+        loris_engine_close(engine);
+    }
+}
+
 /* ---- configurations ---------------------------------------------------------------------------------------------- */
 
 static void expect_config(const char *written, const char *complaint) {
@@ -164,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joints_are_the_golden_ones),
         cmocka_unit_test(verify_knows_such_folders),
+        cmocka_unit_test(other_products_see_the_same),
         cmocka_unit_test(configurations_are_checked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

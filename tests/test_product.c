@@ -425,6 +425,44 @@ static void test_not_absorbed(void **state) {
     weights_free(w);
 }
 
+/* Positions of more dimensions are positions: [B,D,H,L,C] gives what [B,D H L,C] gives, with all that is absorbed. */
+static void test_positions_in_space(void **state) {
+    use(*state);
+    enum { BATCH = 2, POSITIONS = 3 * 5 * 7, IN = 9, OUT = 17, COUNT = BATCH * POSITIONS * OUT };
+    const product_case p = {LINEAR, BATCH, POSITIONS, IN, OUT, 1, 1, 0, 0, false};
+    const shape in = {1, BATCH, 3, 5, 7, IN}, out = {1, BATCH, 3, 5, 7, OUT}, shared = {1, 1, 3, 5, 7, OUT};
+    weights *w;
+    assert_ok(weights_new_empty(&w, support_compute()));
+    const float *weight_values, *bias_values;
+    add_weights(w, &p, "at", 3, &weight_values, &bias_values);
+    float *x = support_values(BATCH * POSITIONS * IN, 1), *added = support_values(COUNT, 2);
+    double *want = malloc(COUNT * sizeof *want), *magnitude = malloc(COUNT * sizeof *magnitude);
+    float *got = malloc(COUNT * sizeof *got);
+    assert_true(want && magnitude && got);
+    for (int broadcast = 0; broadcast < 2; broadcast++) {
+        net *n = net_new(support_compute(), w, "space", 1);
+        tensor r = staged_input(n, "r", PHASE_STEP, broadcast ? shared : out);
+        tensor h = linear(n, staged_input(n, "x", PHASE_STEP, in), "at", OUT, BIAS);
+        net_output(n, "y", activate(n, add(n, h, r), ACTIVATION_RELU6));
+        const size_t residual = COUNT / (broadcast ? BATCH : 1);
+        const support_input inputs[] = {
+            {"x", x, BATCH * POSITIONS * IN * sizeof *x}, {"r", added, residual * sizeof *added}, {0}};
+        support_run(n, inputs, 0, "y", got, COUNT);
+        reference(&p, want, magnitude, x, weight_values, bias_values);
+        for (size_t i = 0; i < COUNT; i++) {
+            want[i] = reference_activation(ACTIVATION_RELU6, want[i] + added[i % residual]);
+            magnitude[i] += fabs(added[i % residual]);
+        }
+        check("space", got, want, magnitude, COUNT, IN + 1, ACTIVATION_NONE);
+    }
+    free(x);
+    free(added);
+    free(want);
+    free(magnitude);
+    free(got);
+    weights_free(w);
+}
+
 /* ---- failures and costs ------------------------------------------------------------------------------------------ */
 
 static void expect_failure(tensor (*record_one)(net *, tensor), loris_status status, const char *part) {
@@ -594,16 +632,39 @@ static void test_precisions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ON(test_shapes, own_cpu),         ON(test_shapes, own_gpu),          ON(test_shapes, clblast),
-        ON(test_shapes, own_cpu_f16),     ON(test_shapes, own_gpu_f16),      ON(test_shapes, own_cpu_bf16),
-        ON(test_shapes, own_gpu_bf16),    ON(test_epilogues, own_cpu_f16),   ON(test_epilogues, own_gpu_bf16),
-        cmocka_unit_test(test_exact_f16), cmocka_unit_test(test_precisions), ON(test_shapes, onednn),
-        ON(test_shapes, onednn_bf16),     ON(test_epilogues, onednn),        ON(test_epilogues, onednn_bf16),
-        ON(test_cut_by_rows, onednn),     ON(test_not_absorbed, onednn),     ON(test_cut_by_rows, own_cpu),
-        ON(test_cut_by_rows, own_gpu),    ON(test_cut_by_rows, clblast),     ON(test_small_groups, own_gpu),
-        ON(test_epilogues, own_cpu),      ON(test_epilogues, own_gpu),       ON(test_epilogues, clblast),
-        ON(test_not_absorbed, own_cpu),   ON(test_not_absorbed, clblast),    cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_cost),      cmocka_unit_test(test_choice),
+        ON(test_shapes, own_cpu),
+        ON(test_shapes, own_gpu),
+        ON(test_shapes, clblast),
+        ON(test_shapes, own_cpu_f16),
+        ON(test_shapes, own_gpu_f16),
+        ON(test_shapes, own_cpu_bf16),
+        ON(test_shapes, own_gpu_bf16),
+        ON(test_epilogues, own_cpu_f16),
+        ON(test_epilogues, own_gpu_bf16),
+        cmocka_unit_test(test_exact_f16),
+        cmocka_unit_test(test_precisions),
+        ON(test_shapes, onednn),
+        ON(test_shapes, onednn_bf16),
+        ON(test_epilogues, onednn),
+        ON(test_epilogues, onednn_bf16),
+        ON(test_cut_by_rows, onednn),
+        ON(test_not_absorbed, onednn),
+        ON(test_cut_by_rows, own_cpu),
+        ON(test_cut_by_rows, own_gpu),
+        ON(test_cut_by_rows, clblast),
+        ON(test_small_groups, own_gpu),
+        ON(test_epilogues, own_cpu),
+        ON(test_epilogues, own_gpu),
+        ON(test_epilogues, clblast),
+        ON(test_not_absorbed, own_cpu),
+        ON(test_not_absorbed, clblast),
+        cmocka_unit_test(test_failures),
+        ON(test_positions_in_space, own_cpu),
+        ON(test_positions_in_space, own_gpu),
+        ON(test_positions_in_space, clblast),
+        ON(test_positions_in_space, onednn),
+        cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

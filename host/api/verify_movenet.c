@@ -83,7 +83,9 @@ loris_status verify_movenet(verifier *v) {
                       (int)frames.dim[1], movenet_size(eye));
         goto done;
     }
+    const product_precision asked = movenet_precision(v->compute);
     status = compare(v, eye, &frames, &golden);
+    compute_set_precision(v->compute, asked);
 done:
     movenet_close(eye);
     npy_free(&frames);

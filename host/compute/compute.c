@@ -113,6 +113,12 @@ loris_status compute_imagine(compute **out, const device *imagined, const comput
     return make_compute(out, settings, imagined);
 }
 
+product_precision compute_set_precision(compute *c, product_precision precision) {
+    const product_precision before = c->settings.precision;
+    c->settings.precision = precision;
+    return before;
+}
+
 void compute_close(compute *c) {
     if (!c)
         return;

@@ -77,6 +77,9 @@ typedef struct compute {
  * the backend lacks the precision. LORIS_ERROR_DEVICE: see
  * device_choose(); or the device is not available, has no compiler, or its driver fails. */
 loris_status compute_open(compute **out, const compute_settings *settings);
+/* What products planned from now on keep their weights in; returns what it was, to be put back. For networks that need
+ * more than was asked for. */
+product_precision compute_set_precision(compute *c, product_precision precision);
 void compute_close(compute *c); /* NULL is allowed */
 
 /* A device that is not there, to draft plans for (plan_draft): `imagined` is copied, its texts must outlive it. There is no

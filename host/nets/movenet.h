@@ -38,6 +38,10 @@ void movenet_close(movenet_eye *e); /* NULL is allowed */
 int movenet_size(const movenet_eye *e);
 size_t movenet_memory(const movenet_eye *e); /* bytes planned on the device, weights included */
 
+/* Sets what its products keep their weights in: f16, as in the file, where that is asked for, else f32. Returns what it
+ * was; compute_set_precision() puts it back. */
+product_precision movenet_precision(compute *c);
+
 /* Uploads a frame; the following looks are at it. */
 loris_status movenet_show(movenet_eye *e, const uint8_t *frame);
 

@@ -261,6 +261,7 @@ static loris_status lower_gemm(void *user, const gemm *g) {
 static void lower_prefill(lowering *l, const node *n) {
     const product_addends a = product_addends_of(n);
     const shape out = node_out_shape(n);
+    const size_t blocks = (size_t)out.evals * (size_t)out.batch, block = shape_elements(out) / blocks;
     launch_kernel(l, "product_epilogue", "product_prefill", "ACTIVATION=%d", ACTIVATION_NONE);
     output_argument(l);
     if (a.bias)
@@ -268,16 +269,14 @@ static void lower_prefill(lowering *l, const node *n) {
     else
         input_argument(l, 0); /* not read */
     input_argument(l, a.residual ? 1 : 0);
-    int_argument(l, out.length * out.channels);
+    int_argument(l, (int)block);
     int_argument(l, out.channels);
     int_argument(l, a.batches);
     int_argument(l, a.eval_step);
     int_argument(l, a.batch_step);
     int_argument(l, a.bias);
     int_argument(l, a.residual);
-    launch_range(l, 2,
-                 (const size_t[3]){(size_t)out.length * (size_t)out.channels, (size_t)out.evals * (size_t)out.batch},
-                 (const size_t[3]){64, 1}, -1);
+    launch_range(l, 2, (const size_t[3]){block, blocks}, (const size_t[3]){64, 1}, -1);
 }
 
 static void lower_activation(lowering *l, const node *n, int which) {
