@@ -72,7 +72,7 @@ static void test_wrong_command_lines(void **state) {
         {"--backend blas v", "clblast"},
         {"--precision half v", "bf16"},
         {"--duck v", "--keep-audio"},
-        {"a b", "more than one VIDEO"},
+        {"rhythm a b", "more than one VIDEO"},
         {"devices extra", "extra"},
         {"devices --seed 3", "--seed"},
         {"verify a b", "more than one DIR"},

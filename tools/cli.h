@@ -84,6 +84,7 @@ typedef struct command {
         bool required;
         option_kind kind; /* OPTION_FILE, OPTION_FOLDER; OPTION_WORD = a command's name */
         const char *second; /* a file's name that must follow; NULL = none */
+        bool many;          /* as many as one likes */
     } operand;
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
@@ -161,8 +162,9 @@ bool was_interrupted(void); /* has a signal asked the program to stop? */
 uint64_t new_seed(void);
 
 /* Reads `argv` into the fields of `arguments`, which holds the defaults, and *operand (may be NULL for a command
- * without one; NULL when not given; of a command with two, an array). False: the command is not to run, and *status is the program's exit status:
- * something was wrong and has been said, or the help or version was asked for. */
+ * without one; NULL when not given; of a command with two, an array; of one with many, an array of argc + 1, ended by
+ * NULL). False: the command is not to run, and *status is the program's exit status: something was wrong and has been
+ * said, or the help or version was asked for. */
 bool parse_options(const command *c, int argc, char **argv, void *arguments, const char **operand, int *status);
 
 /* "loris-cl NAME WITH" and the words of a command line that parse_options() took, but for the options named in `without`
@@ -190,6 +192,8 @@ void describe_option(const option *o, char text[OPTION_TEXT_MAX]);
 
 /* Prints "loris-cl: message; hint" as one line on standard error (no hint: NULL or "") and returns `status`. */
 int complain(int status, const char *hint, const char *format, ...) PRINTF_LIKE(3, 4);
+
+int exit_status_of(loris_status status);
 
 /* As complain(), with the library's last message and hint; returns the exit status for `status`. */
 int complain_library(loris_status status);
@@ -249,6 +253,21 @@ typedef struct take_list {
 /* `midi_out` may be NULL; seeds count up from `seed`. False: out of memory. take_list_free() in any case. */
 bool take_list_make(take_list *list, size_t count, uint64_t seed, const char *output, const char *midi_out);
 void take_list_free(take_list *list); /* with the takes' commands, made by malloc() */
+
+/* ---- several videos ---------------------------------------------------------------------------------------------- */
+
+typedef struct batch_options {
+    const loris_engine_settings *engine; /* device: one, or several separated by commas */
+    const loris_settings *settings;      /* midi_out and rhythm_out: folders, with several videos */
+    const char *output;                  /* a folder, with several videos; NULL = here */
+    bool json, quiet, verbose;
+} batch_options;
+
+/* The soundtracks of `count` videos, each reported as it is done. Returns the exit status: that of the first video that failed. */
+int run_batch(const batch_options *options, const char *const *videos, size_t count);
+
+/* A soundtrack's report: one JSON object without a line break, or a line for people. */
+void print_soundtrack(bool json, const char *video, const char *output, const loris_report *report);
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 

@@ -191,7 +191,7 @@ static void print_zsh_command(const command *c) {
         puts("        ;;");
         return;
     }
-    printf("        '1:%s:", c->operand.name);
+    printf("        '%s:%s:", c->operand.many ? "*" : "1", c->operand.name);
     if (c->operand.kind == OPTION_WORD) {
         fputs("(", stdout);
         print_command_names(" ");

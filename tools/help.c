@@ -85,7 +85,7 @@ static void print_usage(const command *c) {
     if (c->operand.second)
         printf(c->operand.required ? " %s %s" : " [%s %s]", c->operand.name, c->operand.second);
     else if (c->operand.name)
-        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
+        printf(c->operand.required ? " %s%s" : " [%s]%s", c->operand.name, c->operand.many ? " ..." : "");
     putchar('\n');
 }
 

@@ -56,7 +56,7 @@ static void print_command(const command *c) {
     if (c->operand.second)
         printf(c->operand.required ? " %s %s" : " [%s %s]", c->operand.name, c->operand.second);
     else if (c->operand.name)
-        printf(c->operand.required ? " %s" : " [%s]", c->operand.name);
+        printf(c->operand.required ? " %s%s" : " [%s]%s", c->operand.name, c->operand.many ? " ..." : "");
     putchar('\n');
     print_line(c->description);
     for (const option *o = c->options; o->kind != OPTION_END; o++) {
@@ -76,7 +76,8 @@ static void print_synopsis(void) {
             printf((*c)->operand.required ? " \\fI%s\\fR \\fI%s\\fR" : " [\\fI%s\\fR \\fI%s\\fR]", (*c)->operand.name,
                    (*c)->operand.second);
         else if ((*c)->operand.name)
-            printf((*c)->operand.required ? " \\fI%s\\fR" : " [\\fI%s\\fR]", (*c)->operand.name);
+            printf((*c)->operand.required ? " \\fI%s\\fR%s" : " [\\fI%s\\fR]%s", (*c)->operand.name,
+                   (*c)->operand.many ? " ..." : "");
         putchar('\n');
     }
 }

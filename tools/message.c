@@ -27,7 +27,7 @@ int complain(int status, const char *hint, const char *format, ...) {
     return status;
 }
 
-int complain_library(loris_status status) {
+int exit_status_of(loris_status status) {
     static const int exits[] = {[LORIS_OK] = EXIT_DONE,
                                 [LORIS_ERROR_INTERNAL] = EXIT_FAULT,
                                 [LORIS_ERROR_ARGUMENT] = EXIT_USAGE,
@@ -37,9 +37,14 @@ int complain_library(loris_status status) {
                                 [LORIS_ERROR_MEMORY] = EXIT_FAULT,
                                 [LORIS_MISMATCH] = EXIT_FAULT};
     if (status == LORIS_CANCELLED)
+        return EXIT_INTERRUPTED;
+    return (size_t)status < sizeof exits / sizeof *exits ? exits[status] : EXIT_FAULT;
+}
+
+int complain_library(loris_status status) {
+    if (status == LORIS_CANCELLED)
         return complain(EXIT_INTERRUPTED, NULL, "interrupted");
-    int result = (size_t)status < sizeof exits / sizeof *exits ? exits[status] : EXIT_FAULT;
-    return complain(result, loris_error_hint(), "%s", loris_error_message());
+    return complain(exit_status_of(status), loris_error_hint(), "%s", loris_error_message());
 }
 
 static void show_message(void *user, loris_level level, const char *message) {

@@ -286,7 +286,12 @@ static void parse_letters(parser *p, const char *text) {
 static void take_operand(parser *p, const char **operand, const char *word) {
     if (!p->command->operand.name)
         stop(p, complain_hinting_help(p->command, "unexpected argument: ", word));
-    else if (*operand && p->command->operand.second && !operand[1])
+    else if (p->command->operand.many) {
+        while (*operand)
+            operand++;
+        *operand = word;
+        operand[1] = NULL;
+    } else if (*operand && p->command->operand.second && !operand[1])
         operand[1] = word;
     else if (*operand && p->command->operand.second)
         stop(p, complain(EXIT_USAGE, "put names with spaces in quotes", "unexpected argument: '%s'", word));

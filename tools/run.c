@@ -33,7 +33,8 @@ static const option options[] = {
      .help = "where to write",
      .detail = ".mp4 .mkv .mov copy the video's packets untouched beside the soundtrack, .wav .flac .ogg hold the "
                "sound alone",
-     .fallback = "VIDEO's name with \"-soundtrack.mp4\", in the current folder"},
+     .fallback =
+         "VIDEO's name with \"-soundtrack.mp4\", in the current folder; with several videos, the folder for these"},
     {.kind = OPTION_FILE,
      .name = "midi-out",
      .argument = "FILE",
@@ -194,10 +195,16 @@ const command command_run = {
     .description =
         "Watches a video and composes its soundtrack with a diffusion network, on any OpenCL device. The music follows "
         "what moves: hits fall on movements, the tempo is the video's, sections follow cuts and energy.\n\n"
+        "With several videos, or several devices (-d 0,1), each device makes one soundtrack at a time while the next "
+        "videos "
+        "are already watched; each has the same samples as if it were made alone on a device of that kind. --output, "
+        "--midi-out and --rhythm-out then name folders. A video that fails loses no other; the exit status is that of "
+        "the "
+        "first that failed.\n\n"
         "Outputs are complete or absent: they are written beside their place and renamed at the end, so an existing "
         "file is replaced only on success. Ctrl-C stops within a second and leaves nothing behind.",
     .options = options,
-    .operand = {.name = "VIDEO", .required = true, .kind = OPTION_FILE},
+    .operand = {.name = "VIDEO", .required = true, .kind = OPTION_FILE, .many = true},
     .run = run};
 
 /* ---- names of files ---------------------------------------------------------------------------------------------- */
@@ -288,6 +295,13 @@ static void print_summary(const char *output, const loris_report *r) {
         snprintf(tempo, sizeof tempo, "%.4g BPM", r->bpm);
     printf("%s: %.1f s, %s, %s, seed %llu, made in %.1f s (%.2g times real time)\n", name, r->duration, r->style, tempo,
            (unsigned long long)r->seed, r->total_seconds, r->duration / r->total_seconds);
+}
+
+void print_soundtrack(bool json, const char *video, const char *output, const loris_report *report) {
+    if (json)
+        print_report(video, output, report);
+    else
+        print_summary(output, report);
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -387,45 +401,89 @@ static bool list_takes(take_list *takes, const run_arguments *a, int argc, char 
     return listed;
 }
 
-static int run(int argc, char **argv) {
-    run_arguments a = {.model = DEFAULT_MODEL, .eyes = DEFAULT_EYES, .takes = 1, .preset = preset_words[0].name, .genre = -1};
-    const char *video;
+/* Several videos, or several devices. */
+static int make_several(const run_arguments *a, const char *const *videos) {
+    size_t count = 0;
+    while (videos[count])
+        count++;
+    if (a->takes > 1 || a->i3d || a->settings.rhythm_in)
+        return complain(EXIT_USAGE, "name one video and one device", "%s is for one video on one device",
+                        a->takes > 1 ? "--takes"
+                        : a->i3d     ? "--i3d"
+                                     : "--rhythm");
+    const batch_options batch = {.engine = &a->engine,
+                                 .settings = &a->settings,
+                                 .output = a->output,
+                                 .json = a->json,
+                                 .quiet = a->quiet,
+                                 .verbose = a->verbose};
+    return run_batch(&batch, videos, count);
+}
+
+static int make_one(run_arguments *a, const char *video, int argc, char **argv) {
     take_list takes = {0};
+    char *output = a->output ? NULL : default_output(video);
+    if (output)
+        a->output = output;
+    int status =
+        a->output && list_takes(&takes, a, argc, argv) ? EXIT_DONE : complain(EXIT_FAULT, NULL, "out of memory");
+    if (status == EXIT_DONE)
+        status = check_outputs(a, video, &takes);
+    if (status == EXIT_DONE)
+        status = a->i3d ? make_clip(a, video) : make_soundtracks(a, video, &takes);
+    take_list_free(&takes);
+    free(output);
+    return status;
+}
+
+/* What contradicts itself; EXIT_DONE when nothing does. */
+static int check_arguments(const run_arguments *a) {
+    if (a->settings.duck && !(a->settings.keep_audio > 0))
+        return complain(EXIT_USAGE, "add --keep-audio 1",
+                        "--duck makes room for the video's own sound, which is not kept");
+    if (!a->i3d != !a->pose)
+        return complain(EXIT_USAGE, "name both, or neither to have the video watched",
+                        "--i3d and --pose belong together");
+    if (a->i3d && a->takes > 1)
+        return complain(EXIT_USAGE, "use --seed for another",
+                        "--takes is for soundtracks that are composed, without --i3d");
+    return EXIT_DONE;
+}
+
+static int make(run_arguments *a, const char *const *videos, int argc, char **argv) {
+    const bool several = videos[1] || (a->engine.device && strchr(a->engine.device, ','));
+    show_messages(a->quiet, a->verbose);
+    int status = check_arguments(a);
+    if (status == EXIT_DONE && !videos[1]) /* of several, each that is missing is told in its turn */
+        status = check_video(videos[0]);
+    if (status != EXIT_DONE)
+        return status;
+    const bool looks = a->settings.rhythm_from == LORIS_RHYTHM_POSE;
+    char *model = find_model(a->model, false), *eyes = model && looks ? find_model(a->eyes, false) : NULL;
+    a->settings.model = model;
+    a->settings.eyes = eyes;
+    if (!model || (looks && !eyes))
+        status = EXIT_INPUT;
+    else
+        status = several ? make_several(a, videos) : make_one(a, videos[0], argc, argv);
+    free(model);
+    free(eyes);
+    return status;
+}
+
+static int run(int argc, char **argv) {
+    run_arguments a = {
+        .model = DEFAULT_MODEL, .eyes = DEFAULT_EYES, .takes = 1, .preset = preset_words[0].name, .genre = -1};
     int status;
     loris_engine_defaults(&a.engine);
     loris_settings_defaults(&a.settings);
     a.settings.seed = new_seed();
     a.settings.progress = progress_update;
-    if (!parse_options(&command_run, argc, argv, &a, &video, &status))
-        return status;
-    show_messages(a.quiet, a.verbose);
-    if (a.settings.duck && !(a.settings.keep_audio > 0))
-        return complain(EXIT_USAGE, "add --keep-audio 1",
-                        "--duck makes room for the video's own sound, which is not kept");
-    if (!a.i3d != !a.pose)
-        return complain(EXIT_USAGE, "name both, or neither to have the video watched",
-                        "--i3d and --pose belong together");
-    if (a.i3d && a.takes > 1)
-        return complain(EXIT_USAGE, "use --seed for another",
-                        "--takes is for soundtracks that are composed, without --i3d");
-    char *output = a.output ? NULL : default_output(video), *model = NULL, *eyes = NULL;
-    if (output)
-        a.output = output;
-    status = a.output && list_takes(&takes, &a, argc, argv) ? check_video(video)
-                                                            : complain(EXIT_FAULT, NULL, "out of memory");
-    if (status == EXIT_DONE)
-        status = check_outputs(&a, video, &takes);
-    if (status == EXIT_DONE && !(model = find_model(a.model, false)))
-        status = EXIT_INPUT;
-    if (status == EXIT_DONE && a.settings.rhythm_from == LORIS_RHYTHM_POSE && !(eyes = find_model(a.eyes, false)))
-        status = EXIT_INPUT;
-    a.settings.model = model;
-    a.settings.eyes = eyes;
-    if (status == EXIT_DONE)
-        status = a.i3d ? make_clip(&a, video) : make_soundtracks(&a, video, &takes);
-    take_list_free(&takes);
-    free(model);
-    free(eyes);
-    free(output);
+    const char **videos = calloc((size_t)argc + 1, sizeof *videos);
+    if (!videos)
+        return complain(EXIT_FAULT, NULL, "out of memory");
+    if (parse_options(&command_run, argc, argv, &a, videos, &status))
+        status = make(&a, videos, argc, argv);
+    free(videos);
     return status;
 }

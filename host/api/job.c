@@ -106,12 +106,17 @@ loris_status job_watch(job *j) {
     return LORIS_OK;
 }
 
-void job_close(job *j) {
+void job_reset(job *j) {
     output_group_discard(&j->outputs);
     bands_sampler_free(j->sampler);
+    j->sampler = NULL;
+    rhythm_free(&j->rhythm);
+}
+
+void job_close(job *j) {
+    job_reset(j);
     weights_free(j->weights);
     model_close(j->model);
-    rhythm_free(&j->rhythm);
 }
 
 /* ---- stages of a take -------------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 
 #include "api/engine.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "diffusion/bands.h"
 #include "media/audio.h"
 #include "music/score.h"
@@ -37,7 +38,14 @@ typedef struct take {
 loris_status job_open(job *j);  /* the model */
 loris_status job_watch(job *j); /* or read: fills rhythm and note */
 void job_set_duration(job *j, double seconds); /* samples and rows; job_watch() does */
-void job_close(job *j);         /* with outputs that were not committed */
+void job_reset(job *j); /* for another video: lets go of rhythm, sampler and outputs that were not committed */
+void job_close(job *j);         /* and of the model */
+
+/* Are the settings possible, the takes' outputs of a known kind, and can they be written? */
+loris_status job_check(const loris_settings *settings, const loris_take *takes, size_t count, const char *sheet);
+
+/* Writes what takes share (the rhythm, and with `sheet` the page of `cards`), then puts all outputs in place. */
+loris_status job_commit(job *j, const text *cards, const char *sheet);
 
 /* Composes, samples, sounds and writes into j->outputs. take_free() also after failure. */
 loris_status take_make(job *j, const loris_take *wanted, take *t);

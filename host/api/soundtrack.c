@@ -41,7 +41,8 @@ static loris_status probe(const char *path) {
     return LORIS_OK;
 }
 
-static loris_status check_takes(const loris_settings *s, const loris_take *takes, size_t count, const char *sheet) {
+loris_status job_check(const loris_settings *s, const loris_take *takes, size_t count, const char *sheet) {
+    TRY(check_settings(s));
     if (count < 1 || count > LORIS_TAKES_MAX)
         return fail(LORIS_ERROR_ARGUMENT, "make 1 to 16 at a time", "%zu takes", count);
     for (size_t i = 0; i < count; i++) {
@@ -57,7 +58,7 @@ static loris_status check_takes(const loris_settings *s, const loris_take *takes
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-static loris_status write_shared(job *j, const text *cards, const char *sheet) {
+loris_status job_commit(job *j, const text *cards, const char *sheet) {
     const char *rhythm_out = j->settings->rhythm_out;
     output_group_hold(&j->outputs);
     loris_status status = rhythm_out ? rhythm_write(&j->rhythm, rhythm_out) : LORIS_OK;
@@ -85,15 +86,14 @@ static loris_status make_all(job *j, const loris_take *takes, text *cards, const
         take_free(&t);
         TRY(status);
     }
-    return write_shared(j, cards, sheet);
+    return job_commit(j, cards, sheet);
 }
 
 loris_status loris_takes(loris_engine *engine, const loris_settings *settings, const char *video_path,
                          const loris_take *takes, size_t count, const char *sheet, loris_report *reports) {
     job j = {.engine = engine, .settings = settings, .video = video_path, .takes = count};
     text cards = {0};
-    TRY(check_settings(settings));
-    TRY(check_takes(settings, takes, count, sheet));
+    TRY(job_check(settings, takes, count, sheet));
     loris_status status = make_all(&j, takes, &cards, sheet, reports);
     job_close(&j);
     text_free(&cards);
