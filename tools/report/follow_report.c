@@ -13,7 +13,7 @@
 #include "report.h"
 
 static const char usage[] =
-    "usage: follow-report [-n SEEDS] [--json] [--pictures FOLDER] [--only seeing|sound|long]\n"
+    "usage: follow-report [-n SEEDS] [-j JOBS] [--json] [--pictures FOLDER] [--only seeing|sound|long]\n"
     "                     --model MODEL --work FOLDER (VIDEO... | --samples FOLDER)\n"
     "Makes soundtracks of the videos and prints how they follow and whether they are music. Beside a video may lie a\n"
     ".json with its true events (\"events_s\"). Sounds and rhythms go into the folder named by --work; rhythms of\n"
@@ -22,7 +22,7 @@ static const char usage[] =
 typedef struct options {
     char *model, *pictures, *work; /* absolute; free() */
     const char *only, *samples;
-    int seeds;
+    int seeds, jobs;
     bool json;
 } options;
 
@@ -130,17 +130,19 @@ static char *absolute(const char *path) {
 
 /* False when they are wrong. */
 static bool read_options(options *o, int argc, char **argv) {
-    static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
+    static const struct option long_options[] = {{"json", no_argument, NULL, 'J'},
                                                  {"pictures", required_argument, NULL, 'p'},
                                                  {"model", required_argument, NULL, 'm'},
                                                  {"only", required_argument, NULL, 'o'},
                                                  {"work", required_argument, NULL, 'w'},
                                                  {"samples", required_argument, NULL, 's'},
                                                  {0}};
-    for (int c; (c = getopt_long(argc, argv, "n:", long_options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "n:j:", long_options, NULL)) != -1;) {
         if (c == 'n')
             o->seeds = atoi(optarg);
         else if (c == 'j')
+            o->jobs = atoi(optarg);
+        else if (c == 'J')
             o->json = true;
         else if (c == 'o')
             o->only = optarg;
@@ -156,7 +158,7 @@ static bool read_options(options *o, int argc, char **argv) {
             return false;
     }
     bool known = !o->only || !strcmp(o->only, "seeing") || !strcmp(o->only, "sound") || !strcmp(o->only, "long");
-    return known && o->model && o->work && o->seeds >= 1 && o->seeds <= SEEDS_MAX;
+    return known && o->model && o->work && o->seeds >= 1 && o->seeds <= SEEDS_MAX && o->jobs >= 1;
 }
 
 /* The videos that are named, or else those of the samples' folder. */
@@ -191,13 +193,14 @@ static loris_status run(const options *o, report *r) {
 }
 
 int main(int argc, char **argv) {
-    options o = {.seeds = 5};
+    options o = {.seeds = 5, .jobs = 1};
     clip clips[VIDEOS_MAX] = {0};
     report r = {.clips = clips};
     loris_status status = LORIS_ERROR_ARGUMENT;
     if (read_options(&o, argc, argv) && list_clips(&r, &o, argv + optind, argc - optind)) {
         r.model = o.model;
         r.seeds = o.seeds;
+        r.jobs = o.jobs;
         r.pictures = o.pictures;
         status = run(&o, &r);
         if (status != LORIS_OK && status != LORIS_MISMATCH)

@@ -22,6 +22,7 @@ typedef struct report {
     loris_engine *engine;
     const char *model;
     int seeds;
+    int jobs;             /* clips whose soundtracks are made side by side */
     const char *pictures; /* folder, or NULL */
     clip *clips;
     size_t clip_count;
