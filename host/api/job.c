@@ -153,11 +153,12 @@ static void tell_denoised(void *user, const char *stage, double done, double tot
     tell(user, stage, done, total);
 }
 
-static void report_joints(loris_report *r, const windows *w, double row_seconds) {
+/* In the sound's time, which begins `attack` seconds after the first row. */
+static void report_joints(loris_report *r, const windows *w, double row_seconds, double attack) {
     for (int i = 1; i < w->count && r->joint_count < LORIS_JOINTS_MAX; i++) {
         int from, to;
         windows_joint(w, i, &from, &to);
-        r->joints[r->joint_count++] = (loris_joint){from * row_seconds, to * row_seconds};
+        r->joints[r->joint_count++] = (loris_joint){from * row_seconds - attack, to * row_seconds - attack};
     }
 }
 
@@ -189,7 +190,7 @@ static loris_status denoise_bands(making *m) {
     r->windows = done.windows;
     r->denoise_gflop = done.flop * 1e-9;
     r->device_memory = done.memory + done.weights;
-    report_joints(r, bands_sampler_windows(j->sampler), (double)b->hop / b->rate);
+    report_joints(r, bands_sampler_windows(j->sampler), (double)b->hop / b->rate, (double)j->attack / b->rate);
     return LORIS_OK;
 }
 
