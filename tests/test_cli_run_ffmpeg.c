@@ -132,6 +132,36 @@ static uint8_t one_picture(int x, int y, int frame) {
     return (uint8_t)(40 + (x / 8 * 37 + y / 8 * 91) % 160);
 }
 
+/* Watched or read from a file, what is made lasts as long as asked. */
+static void test_a_part_of_a_video(void **state) {
+    (void)state;
+    static const char rhythm[] =
+        "{\"version\":1,\"duration_s\":1,\"tempo\":{\"bpm\":120,\"confidence\":1,\"beats\":[0.1,0.9],"
+        "\"downbeats\":[0.9]},\"cuts\":[0.2,0.7],\"events\":[{\"t\":0.8,\"kind\":\"onset\",\"strength\":1}]}";
+    const char *folder = make_folder("part");
+    make_video(scratch("part/clip.mkv"), &clip);
+    scratch_file("part/a.json", rhythm, sizeof rhythm - 1);
+    static const char *const lines[] = {"-q --json --steps 2 -t 0.6 -o a.mp4 clip.mkv",
+                                        "-q --json --steps 2 --duration 0.6 --rhythm a.json -o a.wav clip.mkv"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        spawned s;
+        run_line(&s, folder, lines[i]);
+        if (s.status != 0)
+            fail_msg("%d: %s", s.status, s.err);
+        arena *a = arena_new();
+        const json *report;
+        double value;
+        assert_ok(json_parse(&report, a, s.out, strlen(s.out), "report"));
+        assert_ok(json_need_number(report, "duration", 0.6, 0.6, &value, "report"));
+        if (i == 1) {
+            assert_ok(json_need_number(report, "events", 0, 0, &value, "report"));
+            assert_ok(json_need_number(report, "cuts", 1, 1, &value, "report"));
+        }
+        arena_free(a);
+        spawn_free(&s);
+    }
+}
+
 static void test_a_still_picture_is_said_to_be_one(void **state) {
     (void)state;
     static const char said[] = "nothing moves: only the duration to compose to";
@@ -446,6 +476,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_soundtrack_with_default_names),
         cmocka_unit_test(test_report_and_outputs),
+        cmocka_unit_test(test_a_part_of_a_video),
         cmocka_unit_test(test_a_still_picture_is_said_to_be_one),
         cmocka_unit_test(test_music_steps_back_under_speech),
         cmocka_unit_test(test_a_bar_on_terminals),

@@ -164,9 +164,35 @@ static void video_packets_are_copied_untouched(void **state) {
         make_video(scratch(inputs[i]),
                    &(made_video){.frames = 10, .ticks = ticks, .b_frames = 2, .first_ms = i == 1 ? 1400 : 0});
         for (int o = 0; o < 3; o++) {
-            assert_ok(video_mux(scratch(inputs[i]), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch(inputs[i]), &a, scratch(outputs[o]), NULL, 0, 0));
             assert_same_video(scratch(outputs[o]), scratch(inputs[i]), time_grain(outputs[o]));
             assert_int_equal(count_frames(scratch(outputs[o])), 10);
+        }
+    }
+    audio_free(&a);
+}
+
+static void the_beginning_alone_can_be_kept(void **state) {
+    (void)state;
+    static const int ticks[] = {0, 33, 67, 100, 250, 251, 300, 900, 1000, 1010};
+    static const double when[] = {0.1};
+    audio a = clicks(1, 2, 32000, when, 1);
+    for (int b = 0; b <= 2; b += 2) {
+        make_video(scratch("long.mkv"), &(made_video){.frames = 10, .ticks = ticks, .b_frames = b});
+        for (int o = 0; o < 3; o++) {
+            assert_ok(video_mux(scratch("long.mkv"), &a, scratch(outputs[o]), NULL, 0, 0.3));
+            const int kept = (int)count_frames(scratch(outputs[o]));
+            assert_true(kept >= 6 && kept <= 6 + b); /* those before 0.3 s, and what they may refer to */
+            video *v;
+            assert_ok(video_open(&v, scratch(outputs[o]), 0, VIDEO_LUMA));
+            for (int i = 0; i < 6; i++) {
+                video_frame frame;
+                bool end = false;
+                assert_ok(video_next(v, &frame, &end));
+                assert_false(end);
+                assert_true(fabs(frame.time - ticks[i] * 1e-3) <= 0.002);
+            }
+            video_close(v);
         }
     }
     audio_free(&a);
@@ -180,7 +206,7 @@ static void times_are_found_where_a_file_gives_none(void **state) {
     for (int i = 0; i < 2; i++) {
         make_video(scratch(name[i]), &(made_video){.b_frames = 2});
         for (int o = 0; o < 3; o++) {
-            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0, 0));
             video *v;
             video_frame frame;
             bool end;
@@ -210,7 +236,7 @@ static void clicks_stay_where_they_were(void **state) {
         audio a = clicks(2, 1 + i % 2, rates[i], when, 4);
         make_video(scratch(name[i]), &(made_video){.frames = 50, .b_frames = 2, .first_ms = first_ms[i]});
         for (int o = 0; o < 3; o++) {
-            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch(name[i]), &a, scratch(outputs[o]), NULL, 0, 0));
             audio back;
             assert_ok(audio_from_video(&back, scratch(outputs[o]), 48000, 1));
             for (int k = 0; k < 4; k++) {
@@ -235,7 +261,7 @@ static void sound_lasts_as_long_as_the_video(void **state) {
         for (int i = 0; i < 4; i++) {
             audio a = clicks(seconds[i], 2, 32000, NULL, 0);
             for (int o = 0; o < 3; o++) {
-                assert_ok(video_mux(scratch("length.mkv"), &a, scratch(outputs[o]), NULL, 0));
+                assert_ok(video_mux(scratch("length.mkv"), &a, scratch(outputs[o]), NULL, 0, 0));
                 audio back;
                 assert_ok(audio_from_video(&back, scratch(outputs[o]), 48000, 2));
                 assert_float_equal((double)back.frames / 48000, length, frame + 0.0005);
@@ -270,7 +296,7 @@ static void metadata_is_written(void **state) {
     make_video(scratch("plain.mp4"), &(made_video){0});
     for (int o = 0; o < 3; o++) {
         AVFormatContext *f;
-        assert_ok(video_mux(scratch("plain.mp4"), &a, scratch(outputs[o]), metadata, 3));
+        assert_ok(video_mux(scratch("plain.mp4"), &a, scratch(outputs[o]), metadata, 3, 0));
         opened(&f, scratch(outputs[o]));
         bool matroska = o == 1;
         assert_string_equal(tag(f->metadata, "title"), "A title");
@@ -286,7 +312,7 @@ static void rotation_and_pixel_aspect_are_kept(void **state) {
     audio a = clicks(1, 1, 48000, NULL, 0);
     make_video(scratch("turned.mp4"), &(made_video){.rotation = 90, .aspect_num = 4, .aspect_den = 3});
     for (int o = 0; o < 3; o += 2) { /* Matroska's way of telling a rotation is not known to every FFmpeg */
-        assert_ok(video_mux(scratch("turned.mp4"), &a, scratch(outputs[o]), NULL, 0));
+        assert_ok(video_mux(scratch("turned.mp4"), &a, scratch(outputs[o]), NULL, 0, 0));
         video *v;
         assert_ok(video_open(&v, scratch(outputs[o]), 0, VIDEO_LUMA));
         assert_int_equal(video_get_info(v)->rotation, 90);
@@ -294,7 +320,7 @@ static void rotation_and_pixel_aspect_are_kept(void **state) {
         assert_int_equal(video_get_info(v)->height, 85);
         video_close(v);
     }
-    assert_ok(video_mux(scratch("turned.mp4"), &a, scratch(outputs[1]), NULL, 0));
+    assert_ok(video_mux(scratch("turned.mp4"), &a, scratch(outputs[1]), NULL, 0, 0));
     audio_free(&a);
 }
 
@@ -305,7 +331,7 @@ static void subtitles_and_chapters_are_kept_where_they_can_be(void **state) {
     for (int i = 0; i < 2; i++) {
         make_video(scratch(inputs[i]), &(made_video){.subtitle = true, .chapter = true, .first_ms = i ? 80 : 0});
         for (int o = 0; o < 3; o++) {
-            assert_ok(video_mux(scratch(inputs[i]), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch(inputs[i]), &a, scratch(outputs[o]), NULL, 0, 0));
             AVFormatContext *f;
             opened(&f, scratch(outputs[o]));
             assert_int_equal(f->nb_chapters, 1);
@@ -337,7 +363,7 @@ static void index_comes_first_and_runs_are_alike(void **state) {
         size_t size[2];
         uint8_t *data[2];
         for (int k = 0; k < 2; k++) {
-            assert_ok(video_mux(scratch("plain.mkv"), &a, scratch(outputs[o]), NULL, 0));
+            assert_ok(video_mux(scratch("plain.mkv"), &a, scratch(outputs[o]), NULL, 0, 0));
             data[k] = scratch_read(scratch(outputs[o]), &size[k]);
         }
         assert_int_equal(size[0], size[1]);
@@ -355,7 +381,7 @@ static void output_may_replace_the_input(void **state) {
     audio a = clicks(1, 2, 48000, NULL, 0);
     make_video(scratch("self.mkv"), &(made_video){0});
     make_video(scratch("twin.mkv"), &(made_video){0});
-    assert_ok(video_mux(scratch("self.mkv"), &a, scratch("self.mkv"), NULL, 0));
+    assert_ok(video_mux(scratch("self.mkv"), &a, scratch("self.mkv"), NULL, 0, 0));
     assert_same_video(scratch("self.mkv"), scratch("twin.mkv"), 1e-9);
     audio_free(&a);
 }
@@ -365,7 +391,7 @@ static void output_may_replace_the_input(void **state) {
 static void fails_and_leaves_nothing(const char *from, const audio *a, const char *to, loris_status status,
                                      const char *part, const char *hint) {
     size_t before = scratch_count();
-    assert_fails(video_mux(from, a, to, NULL, 0), status, part);
+    assert_fails(video_mux(from, a, to, NULL, 0, 0), status, part);
     if (hint)
         assert_non_null(strstr(loris_error_hint(), hint));
     assert_int_equal(scratch_count(), before);
@@ -410,7 +436,7 @@ static void full_disk_keeps_the_old_file(void **state) {
             size_t before = scratch_count(), size;
             low = (struct rlimit){limits[l], old.rlim_max};
             setrlimit(RLIMIT_FSIZE, &low);
-            loris_status status = video_mux(scratch("plain.mkv"), &a, scratch(outputs[o]), NULL, 0);
+            loris_status status = video_mux(scratch("plain.mkv"), &a, scratch(outputs[o]), NULL, 0, 0);
             setrlimit(RLIMIT_FSIZE, &old);
             assert_int_equal(status, LORIS_ERROR_OUTPUT);
             assert_non_null(strstr(loris_error_message(), outputs[o]));
@@ -438,7 +464,7 @@ static void hostile_inputs(void **state) {
             scratch_write(scratch("hostile.bin"), data, size);
             data[i] = kept;
             size_t before = scratch_count();
-            loris_status status = video_mux(scratch("hostile.bin"), &a, scratch("hostile.mp4"), NULL, 0);
+            loris_status status = video_mux(scratch("hostile.bin"), &a, scratch("hostile.mp4"), NULL, 0, 0);
             if (status == LORIS_OK)
                 remove(scratch("hostile.mp4"));
             assert_int_equal(scratch_count(), before);
@@ -455,6 +481,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(original_sound_is_aligned_with_the_pictures),
         cmocka_unit_test(video_packets_are_copied_untouched),
+        cmocka_unit_test(the_beginning_alone_can_be_kept),
         cmocka_unit_test(times_are_found_where_a_file_gives_none),
         cmocka_unit_test(clicks_stay_where_they_were),
         cmocka_unit_test(sound_lasts_as_long_as_the_video),

@@ -35,6 +35,16 @@ static const option options[] = {
                "sound alone",
      .fallback =
          "VIDEO's name with \"-soundtrack.mp4\", in the current folder; with several videos, the folder for these"},
+    {.kind = OPTION_NUMBER,
+     .letter = 't',
+     .name = "duration",
+     .argument = "SECONDS",
+     .field = offsetof(run_arguments, settings.duration),
+     .low = 0.5,
+     .high = 600,
+     .help = "only this much of the video's beginning",
+     .detail = "for a quick look; the video's packets are still copied untouched, so a few pictures more may show",
+     .fallback = "all of it"},
     {.kind = OPTION_FILE,
      .name = "midi-out",
      .argument = "FILE",
@@ -447,6 +457,9 @@ static int check_arguments(const run_arguments *a) {
     if (a->i3d && a->takes > 1)
         return complain(EXIT_USAGE, "use --seed for another",
                         "--takes is for soundtracks that are composed, without --i3d");
+    if (a->i3d && a->settings.duration > 0)
+        return complain(EXIT_USAGE, "cut the features and poses",
+                        "--duration is for soundtracks that are composed, without --i3d");
     return EXIT_DONE;
 }
 

@@ -232,7 +232,7 @@ static loris_status write_file(bench_run *b) {
     }
     TRY(make_folder(folder));
     snprintf(path, sizeof path, "%s/bench.mp4", folder);
-    loris_status status = video_mux(clip_path(b), &s->sound, path, NULL, 0);
+    loris_status status = video_mux(clip_path(b), &s->sound, path, NULL, 0, 0);
     unlink(path);
     rmdir(folder);
     return status;

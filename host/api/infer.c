@@ -265,7 +265,7 @@ static loris_status write_sound(const job *j, const clip *c, const audio *a) {
     const metadata_entry metadata[] = {{"comment", comment}, {"software", "loris-cl " LORIS_VERSION}};
     if (!c->given->video)
         return audio_write(a, c->given->output, metadata, 2);
-    return video_mux(c->given->video, a, c->given->output, metadata, 2);
+    return video_mux(c->given->video, a, c->given->output, metadata, 2, 0);
 }
 
 /* made [rows][channels] -> the clip's file; as published, what is missing at the end is the end again. */

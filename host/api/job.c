@@ -78,6 +78,7 @@ static loris_status watch(job *j) {
         return rhythm_read(&j->rhythm, s->rhythm_in);
     if (s->rhythm_from == LORIS_RHYTHM_FLOW) {
         watch_settings settings = watch_defaults();
+        settings.seconds = s->duration;
         return watch_video(&j->rhythm, j->engine->compute, j->video, &settings, tell_watched, j);
     }
     poses seen;
@@ -94,6 +95,8 @@ loris_status job_watch(job *j) {
     double from = seconds_now();
     tell_watched(0, j);
     TRY(watch(j));
+    if (j->settings->duration > 0)
+        rhythm_cut(&j->rhythm, j->settings->duration);
     if (!(j->rhythm.duration >= SHORTEST && j->rhythm.duration <= LONGEST))
         return fail(LORIS_ERROR_INPUT, "cut the video to between 0.5 s and 10 min", "%s lasts %.2f s",
                     read ? read : j->video, j->rhythm.duration);
@@ -282,7 +285,7 @@ static loris_status write_sound(making *m) {
     const metadata_entry metadata[] = {{"comment", comment}, {"software", software}};
     if (output_kind_of(m->wanted->output) == OUTPUT_AUDIO)
         return audio_write(&m->take->audio, m->wanted->output, metadata, 2);
-    return video_mux(j->video, &m->take->audio, m->wanted->output, metadata, 2);
+    return video_mux(j->video, &m->take->audio, m->wanted->output, metadata, 2, j->settings->duration);
 }
 
 static loris_status write_outputs(making *m) {

@@ -38,9 +38,11 @@ loris_status audio_from_video(audio *out, const char *path, int rate, int channe
  * container can hold them; the original's sound is not. Metadata is added to the original's (MP4 and MOV know title,
  * artist, album, date, genre, copyright, description; other keys join the comment). The same input gives the same
  * bytes. LORIS_ERROR_OUTPUT also where the container cannot hold the video's codec (the hint names one that can).
- * `path` may be `video_path`. */
+ * `path` may be `video_path`. With `seconds` > 0 only packets to be decoded by then are copied, from the beginning on:
+ * none that a picture before that time needs is missing, and where pictures are stored out of order a few later ones may
+ * show at the end. */
 loris_status video_mux(const char *video_path, const audio *a, const char *path, const metadata_entry *metadata,
-                       size_t metadata_count);
+                       size_t metadata_count, double seconds);
 
 /* Integrated loudness (EBU R128, LUFS; -HUGE_VAL for silence) and true peak (dBTP, 4x oversampled). */
 loris_status audio_loudness(const audio *a, double *lufs, double *true_peak);

@@ -8,8 +8,9 @@ loris_status audio_from_video(audio *out, const char *path, int rate, int channe
 }
 
 loris_status video_mux(const char *video_path, const audio *a, const char *path, const metadata_entry *metadata,
-                       size_t metadata_count) {
+                       size_t metadata_count, double seconds) {
     (void)video_path;
+    (void)seconds;
     (void)a;
     (void)metadata;
     (void)metadata_count;

@@ -34,6 +34,8 @@ typedef struct muxer {
     int64_t torn;                /* added to input ticks since the clock was torn */
     int64_t last_dts, last_step; /* of the video, input ticks less `first`; AV_NOPTS_VALUE at first */
     double end;                  /* seconds: when the last picture ceases to show */
+    double until;                /* seconds: packets to be decoded from then on are left out */
+    bool reached;                /* such a packet of the video came */
 } muxer;
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
@@ -180,7 +182,8 @@ static loris_status add_chapters(muxer *m) {
     for (unsigned i = 0; i < in->nb_chapters; i++) {
         const AVChapter *from = in->chapters[i];
         int64_t shift = av_rescale_q(m->first, m->in.video->time_base, from->time_base);
-        if (from->end != AV_NOPTS_VALUE && from->end <= shift)
+        if ((from->end != AV_NOPTS_VALUE && from->end <= shift) ||
+            (double)(from->start - shift) * av_q2d(from->time_base) >= m->until)
             continue;
         AVChapter *to = av_mallocz(sizeof *to);
         if (!to)
@@ -190,6 +193,8 @@ static loris_status add_chapters(muxer *m) {
         to->time_base = from->time_base;
         to->start = from->start > shift ? from->start - shift : 0;
         to->end = from->end != AV_NOPTS_VALUE ? from->end - shift : AV_NOPTS_VALUE;
+        if (to->end != AV_NOPTS_VALUE && (double)to->end * av_q2d(to->time_base) > m->until)
+            to->end = llround(m->until / av_q2d(to->time_base));
         if (av_dict_copy(&to->metadata, from->metadata, 0) < 0)
             return fail_memory("chapters");
     }
@@ -279,14 +284,20 @@ static loris_status copy_packet(muxer *m) {
     int code = 0;
     TRY(check_times(m, p));
     if (from == m->in.video) {
+        const double end = m->end;
         TRY(restamp_video(m, p));
         TRY(check_times(m, p));
+        if ((double)p->dts * av_q2d(from->time_base) >= m->until) {
+            m->reached = true;
+            m->end = end;
+            return LORIS_OK;
+        }
         /* Sound keeps pace, so that the muxer can interleave without holding the whole video back. */
         int64_t until = av_rescale_q(p->dts, from->time_base, (AVRational){1, AAC_RATE});
         loris_status status = aac_track_write(&m->sound, until, false, &code);
         if (status != LORIS_OK)
             return code < 0 ? output_error(m, hidden_error(m, code)) : status;
-    } else if (!restamp_other(m, p, from)) {
+    } else if (!restamp_other(m, p, from) || (double)p->pts * av_q2d(from->time_base) >= m->until) {
         return LORIS_OK;
     }
     av_packet_rescale_ts(p, from->time_base, to->time_base);
@@ -306,7 +317,7 @@ static int64_t sound_length(const muxer *m) {
 }
 
 static loris_status copy_all(muxer *m) {
-    for (;;) {
+    while (!m->reached) {
         bool end;
         TRY(demux_read(&m->in, m->packet, &end));
         if (end)
@@ -432,10 +443,10 @@ static void close_muxer(muxer *m) {
 }
 
 loris_status video_mux(const char *video_path, const audio *a, const char *path, const metadata_entry *metadata,
-                       size_t metadata_count) {
+                       size_t metadata_count, double seconds) {
     if (output_kind_of(path) != OUTPUT_VIDEO)
         return fail(LORIS_ERROR_ARGUMENT, "end its name in .mp4, .mkv or .mov", "%s: not the name of a video", path);
-    muxer m = {.path = path, .last_dts = AV_NOPTS_VALUE};
+    muxer m = {.path = path, .last_dts = AV_NOPTS_VALUE, .until = seconds > 0 ? seconds : HUGE_VAL};
     TRY(find_start(&m, video_path));
     output_file out;
     loris_status status = demux_open_video(&m.in, video_path);

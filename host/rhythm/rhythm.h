@@ -40,6 +40,9 @@ typedef struct rhythm {
 
 void rhythm_free(rhythm *r); /* frees the arrays and zeroes; NULL is allowed */
 
+/* Leaves the first `seconds` (> 0) of it. */
+void rhythm_cut(rhythm *r, double seconds);
+
 /* {"version":1,"duration_s":..,"tempo":{"bpm","confidence","beats":[..],"downbeats":[..]},"cuts":[..],
  *  "energy":[[s,0..1]..],"events":[{"t","kind":"onset"|"impact","strength"}..]}
  * Reading checks every range and order and names the offending entry; missing optional parts ("energy", "cuts", beats)

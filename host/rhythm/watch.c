@@ -21,6 +21,7 @@ watch_settings watch_defaults(void) {
 typedef struct watcher {
     compute *device;
     video *source;
+    double end; /* seconds at which to stop watching */
     flow_net *flow;
     motion *out;
     uint8_t *frames;  /* [BATCH][height][width] */
@@ -55,6 +56,7 @@ static loris_status gather(watcher *w, int *count, bool *end, watch_progress *pr
         video_frame frame;
         TRY(check_cancelled());
         TRY(video_next(w->source, &frame, end));
+        *end = *end || frame.time >= w->end;
         if (*end || (m->frames && !(frame.time > m->time[m->frames - 1])))
             continue;
         TRY(reserve(w, m->frames + 1));
@@ -62,7 +64,7 @@ static loris_status gather(watcher *w, int *count, bool *end, watch_progress *pr
         m->time[m->frames++] = frame.time;
         ++*count;
         if (progress)
-            progress(fmin(1.0, fmax(0.0, frame.time / info->duration)), user);
+            progress(fmin(1.0, fmax(0.0, frame.time / fmin(info->duration, w->end))), user);
     }
     return LORIS_OK;
 }
@@ -107,7 +109,7 @@ loris_status watch_motion(motion *out, compute *c, const char *path, const watch
     if (settings->longest < 32 || settings->longest > 1024)
         return fail(LORIS_ERROR_ARGUMENT, "give 32 to 1024 pixels", "a picture of %d pixels to watch",
                     settings->longest);
-    watcher w = {.device = c, .out = out};
+    watcher w = {.device = c, .out = out, .end = settings->seconds > 0 ? settings->seconds : HUGE_VAL};
     loris_status status;
     TRY_GOTO(video_open(&w.source, path, settings->longest, VIDEO_LUMA));
     video_frame_size(w.source, &out->width, &out->height);
@@ -123,7 +125,7 @@ loris_status watch_motion(motion *out, compute *c, const char *path, const watch
         status = fail(LORIS_ERROR_INPUT, "is it a video?", "%s: no frame at all", path);
         goto done;
     }
-    out->duration = duration_of(out, video_get_info(w.source));
+    out->duration = fmin(duration_of(out, video_get_info(w.source)), w.end);
     /* row 0 belongs to the first frame, which has none before it */
     memmove(out->features, out->features + FLOW_FEATURES, (out->frames - 1) * FLOW_FEATURES * sizeof *out->features);
 done:

@@ -9,6 +9,7 @@
 
 typedef struct watch_settings {
     int longest; /* longer side of the analysed picture in pixels, 32..1024; more sees smaller moves and takes longer */
+    double seconds; /* of the beginning; 0 = all */
 } watch_settings;
 
 watch_settings watch_defaults(void);

@@ -179,6 +179,7 @@ typedef struct loris_settings {
     bool score;             /* false: the network follows the rhythm alone, without the composed score */
     double keep_audio;      /* gain (0..4) at which the original sound is mixed in; 0 = not */
     bool duck;              /* lower the music under speech of the original */
+    double duration;        /* only this much of the video's beginning, seconds; 0 = all of it */
     const char *rhythm_in;  /* a rhythm file that replaces watching the video; NULL = watch */
     loris_rhythm_source rhythm_from; /* what to watch, unless rhythm_in is given */
     const char *eyes;       /* a MoveNet, as loris_poses_watch() takes it; required by LORIS_RHYTHM_POSE alone */
