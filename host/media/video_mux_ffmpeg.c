@@ -307,12 +307,12 @@ static loris_status copy_packet(muxer *m) {
     return code < 0 ? output_error(m, hidden_error(m, code)) : LORIS_OK;
 }
 
-/* Samples of sound: as long as the pictures. Decoders that ignore the length of the last AAC frame (1024 samples, 21
+/* Samples of sound: as long as the pictures, or as was asked for. Decoders that ignore the length of the last AAC frame (1024 samples, 21
  * ms) play all of it; where a picture is shorter than that, whole AAC frames come closest to its end. */
 static int64_t sound_length(const muxer *m) {
     int frame = m->sound.encoder->frame_size;
     bool short_pictures = (double)m->last_step * av_q2d(m->in.video->time_base) * AAC_RATE < frame;
-    int64_t exact = llround(m->end * AAC_RATE);
+    int64_t exact = llround(fmin(m->end, m->until) * AAC_RATE);
     return short_pictures && exact > frame ? (exact + frame / 2) / frame * frame : exact;
 }
 
