@@ -153,6 +153,22 @@ static void other_products_see_the_same(void **state) {
     }
 }
 
+/* What `info` tells; there is nothing to convert. */
+static void a_movenet_is_described(void **state) {
+    (void)state;
+    loris_model_info info;
+    assert_ok(loris_model_describe(LORIS_MODELS "/movenet-lightning", NULL, &info));
+    assert_string_equal(info.kind, "movenet");
+    assert_string_equal(info.name, "movenet-lightning");
+    assert_string_equal(info.dtypes, "f16");
+    assert_int_equal(info.parameters, 2317974);
+    assert_int_equal(info.hop, 0);
+    assert_non_null(strstr(info.config, "\"size\": 192"));
+    loris_model_info_free(&info);
+    assert_fails(loris_convert(LORIS_MODELS "/movenet-lightning/model.safetensors", scratch("converted"), NULL, NULL),
+                 LORIS_ERROR_INPUT, "of the kind \"movenet\"");
+}
+
 /* ---- configurations ---------------------------------------------------------------------------------------------- */
 
 static void expect_config(const char *written, const char *complaint) {
@@ -185,9 +201,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(joints_are_the_golden_ones),
-        cmocka_unit_test(verify_knows_such_folders),
-        cmocka_unit_test(other_products_see_the_same),
+        cmocka_unit_test(joints_are_the_golden_ones),  cmocka_unit_test(verify_knows_such_folders),
+        cmocka_unit_test(other_products_see_the_same), cmocka_unit_test(a_movenet_is_described),
         cmocka_unit_test(configurations_are_checked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -48,6 +48,8 @@ static const char *explain_kind(const char *kind) {
         {"loris", "waveform from video features and movement"},
         {"loris-genre", "waveform from video features, movement and a genre"},
         {"bands", "spectrogram from a score and movement"},
+        {"movenet", "joints of a person in pictures"},
+        {"i3d", "features of LORIS from frames"},
         {"upsampler", "waveform from one of a lower rate"},
         {"conditional", "waveform from channels or features"},
         {"unconditional", "waveform from noise alone"},
@@ -70,7 +72,8 @@ static void print_summary(const loris_model_info *info) {
     printf("parameters  %.3f M in %zu tensors of %s\n", 1e-6 * (double)info->parameters, info->tensors, info->dtypes);
     if (info->repeated)
         printf("repeated    %zu tensors are there under a second name\n", info->repeated);
-    printf("lengths     multiples of %d\n", info->hop);
+    if (info->hop)
+        printf("lengths     multiples of %d\n", info->hop);
     if (info->window)
         printf("trained on  lengths of %d\n", info->window);
 }

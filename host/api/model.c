@@ -56,7 +56,8 @@ static const char *kind_of(const network *n) {
     bool channels = h->unet.context_features > 0;
     for (int i = 1; i <= h->unet.levels; i++)
         channels = channels || h->unet.context_channels[i];
-    return n->config && json_get(n->config, "bands") ? "bands"
+    return n->kind                                   ? n->kind
+           : n->config && json_get(n->config, "bands") ? "bands"
            : h->genres                               ? "loris-genre"
            : h->unet.embedding_features              ? "loris"
            : channels                                ? "conditional"
@@ -178,7 +179,7 @@ static loris_status describe(const network *n, loris_model_info *info, const cha
     info->repeated = n->repeated;
     info->bytes = checkpoint_bytes(n->file);
     info->window = window_of(n);
-    info->hop = unet_hop(&n->hyper.unet, n->hyper.unet.levels);
+    info->hop = n->kind ? 0 : unet_hop(&n->hyper.unet, n->hyper.unet.levels);
     sum_up(n, info);
     TRY(list_tensors(n, info));
     TRY(write_config(n, info));

@@ -126,12 +126,13 @@ void network_write_config(const network *n, const char *key, json_writer *w) {
     json_open(w, key, '{');
     for (size_t i = 0; n->config && i < n->config->count; i++) {
         const json *entry = &n->config->item[i];
-        if (strcmp(entry->key, "unet") != 0 && (n->nested || !hyper_knows(entry->key)))
+        if (n->kind || (strcmp(entry->key, "unet") != 0 && (n->nested || !hyper_knows(entry->key))))
             json_value(w, entry->key, entry);
     }
     if (n->nested)
         json_open(w, "unet", '{');
-    hyper_write(&n->hyper, w);
+    if (!n->kind)
+        hyper_write(&n->hyper, w);
     if (n->nested)
         json_close(w, '}');
     json_close(w, '}');
@@ -152,6 +153,16 @@ static loris_status check_readable(const network *n, const char *where) {
     return status;
 }
 
+/* "movenet", "i3d"; NULL for whatever else a configuration says. */
+static const char *other_kind(const json *config) {
+    static const char *const kinds[] = {"movenet", "i3d"};
+    const json *kind = config ? json_get(config, "kind") : NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kind && kind->type == JSON_STRING && !strcmp(kind->string, kinds[i]))
+            return kinds[i];
+    return NULL;
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static loris_status read_network(network *n, const char *path, const char *config, bool settle) {
@@ -159,13 +170,19 @@ static loris_status read_network(network *n, const char *path, const char *confi
     if (checkpoint_section(n->file)[0])
         log_message(LORIS_LOG_INFO, "%s: the weights are those in \"%s\"", path, checkpoint_section(n->file));
     TRY(name_tensors(n));
-    TRY(hyper_find_prefix(&n->tensors, n->memory));
-    TRY(hyper_infer(&n->hyper, &n->tensors));
-    TRY(hyper_check(&n->hyper, &n->tensors));
     const char *where = path;
     TRY(read_config(n, config, &where));
     if (n->config && n->config->type != JSON_OBJECT)
         return fail(LORIS_ERROR_INPUT, "a configuration is a JSON object", "%s: not an object", where);
+    n->kind = other_kind(n->config);
+    if (n->kind && settle)
+        return fail(LORIS_ERROR_INPUT, "it is a model already", "%s: a network of the kind \"%s\", not a U-Net", path,
+                    n->kind);
+    if (n->kind)
+        return LORIS_OK;
+    TRY(hyper_find_prefix(&n->tensors, n->memory));
+    TRY(hyper_infer(&n->hyper, &n->tensors));
+    TRY(hyper_check(&n->hyper, &n->tensors));
     const json *inner = n->config ? json_get(n->config, "unet") : NULL;
     n->nested = inner && inner->type == JSON_OBJECT;
     loris_status status = hyper_settle(&n->hyper, n->nested ? inner : n->config, where, path);

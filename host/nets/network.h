@@ -11,13 +11,15 @@ typedef struct network {
     hyper_tensors tensors;
     size_t repeated;    /* names dropped because another had the same contents */
     const json *config; /* the whole configuration, or NULL */
+    const char *kind;   /* "movenet", "i3d": what the configuration says it is; NULL: a U-Net, as all below is about */
     bool nested;        /* its hyper-parameters lie in its member "unet" */
     hyper hyper;
     bool settled; /* heads and groups are known */
 } network;
 
 /* Opens and checks a checkpoint. `config` names a JSON file; NULL: the configuration in the file's metadata, or in
- * config.json beside a safetensors file, if there is one. `settle`: fail when nothing tells the heads. */
+ * config.json beside a safetensors file, if there is one. `settle`: fail when nothing tells the heads, and when it
+ * is no U-Net. */
 loris_status network_open(network **out, const char *path, const char *config, bool settle);
 void network_close(network *n); /* NULL is allowed */
 

@@ -273,12 +273,12 @@ typedef struct loris_tensor_info {
 /* What a model file or checkpoint is. */
 typedef struct loris_model_info {
     char container[24]; /* "safetensors", "PyTorch zip", "PyTorch legacy", "NumPy pickle" */
-    char kind[24];      /* "loris", "loris-genre", "bands", "upsampler", "conditional", "unconditional" */
+    char kind[24];      /* "loris", "loris-genre", "bands", "upsampler", "conditional", "unconditional", "movenet", "i3d" */
     char name[64];      /* "" = unnamed */
     char dtypes[64];    /* "f32", or the most frequent first: "f16, f32" */
     size_t tensors, repeated;
     uint64_t parameters, bytes; /* bytes: of the file */
-    int hop;                    /* samples or frames per innermost position: lengths are multiples of it */
+    int hop;                    /* samples or frames per innermost position: lengths are multiples of it; 0 = fixed */
     int window;                 /* samples or frames it was trained on, where recorded; else 0 */
     loris_tensor_info *tensor;  /* `tensors` of them, sorted by name */
     char *config;               /* the hyper-parameters and what else the model says of itself, as JSON */
