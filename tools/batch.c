@@ -88,8 +88,11 @@ static void keep_outcome(void *user, const loris_item_result *r) {
     if (r->status != LORIS_OK) {
         b->failed++;
         o->message = strdup(r->message);
-        if (r->status != LORIS_CANCELLED)
-            complain(exit_status_of(r->status), r->hint, "%s: %s", item->video, r->message);
+        if (r->status != LORIS_CANCELLED) {
+            const bool named = strstr(r->message, item->video) != NULL; /* most messages name the file */
+            complain(exit_status_of(r->status), r->hint, "%s%s%s", named ? "" : item->video, named ? "" : ": ",
+                     r->message);
+        }
     } else if (!b->options->json && !b->options->quiet) {
         progress_hide();
         print_soundtrack(false, item->video, item->output, r->report);
