@@ -43,6 +43,12 @@ static void memory_and_flop_are_what_a_run_takes(void **state) {
     const double planned = (double)(e.activations + e.weights), taken = (double)r.device_memory;
     assert_true(planned <= taken);       /* layouts pad ... */
     assert_true(planned >= 0.9 * taken); /* ... by no more than panels of 32 columns do in a network of these widths */
+    loris_estimate part;
+    loris_settings shorter = settings;
+    shorter.duration = 2;
+    assert_ok(loris_estimate_soundtrack(engine, &shorter, scratch("clip.mp4"), &part));
+    assert_int_equal(part.windows, 1);
+    assert_true(part.duration == 2 && part.gflop < e.gflop);
     assert_true(e.gflop_per_second > 0 && e.watch_seconds > 0 && e.denoise_seconds > 0 && e.phase_seconds > 0);
 }
 

@@ -198,9 +198,10 @@ static loris_status estimate(job *j, video **v, loris_estimate *e) {
     TRY(video_open(v, j->video, watching.longest, VIDEO_LUMA));
     const video_info *info = video_get_info(*v);
     TRY(job_open(j));
-    e->duration = info->duration;
-    e->frames = (int)ceil(info->duration * (info->frame_rate > 0 ? info->frame_rate : 25));
-    job_set_duration(j, info->duration);
+    const double wanted = j->settings->duration;
+    e->duration = wanted > 0 && wanted < info->duration ? wanted : info->duration;
+    e->frames = (int)ceil(e->duration * (info->frame_rate > 0 ? info->frame_rate : 25));
+    job_set_duration(j, e->duration);
     TRY(plan_sampling(j, e));
     return e->fits ? measure(j, *v, e) : LORIS_OK;
 }

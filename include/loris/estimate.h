@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 typedef struct loris_estimate {
-    double duration; /* of the video, seconds */
+    double duration; /* of the soundtrack, seconds */
     int frames, windows, evaluations;
     uint64_t activations, weights; /* bytes on the device: planned, not measured */
     double gflop;                  /* of denoising, all windows and evaluations */
@@ -21,7 +21,7 @@ typedef struct loris_estimate {
     char obstacle[256];                                   /* why not; else "" */
 } loris_estimate;
 
-/* Plans what loris_soundtrack() would do with these settings (model, steps, sampler, guidance) for `video`, and
+/* Plans what loris_soundtrack() would do with these settings (model, duration, steps, sampler, guidance) for `video`, and
  * measures for about a second how fast the device computes and the host decodes. Nothing of the model is computed or
  * kept on the device. A device that is too small is an estimate that does not fit, no failure. */
 LORIS_API loris_status loris_estimate_soundtrack(loris_engine *engine, const loris_settings *settings,
