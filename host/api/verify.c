@@ -46,10 +46,13 @@ loris_status verify_read_integers(const verifier *v, const char *name, int rank,
     return read_array(v, name, rank, dim, true, out);
 }
 
-double verify_tolerance(const verifier *v, double f32_tolerance) {
+double verify_rounded(const verifier *v, double f32_tolerance, double units) {
     static const double roundoff[] = {[TYPE_F32] = 0, [TYPE_F16] = 0x1p-11, [TYPE_BF16] = 0x1p-8};
-    const double repeated = f32_tolerance > EVALUATION_TOLERANCE ? 32 : 16;
-    return f32_tolerance + repeated * roundoff[product_storage(v->compute)];
+    return f32_tolerance + units * roundoff[product_storage(v->compute)];
+}
+
+double verify_tolerance(const verifier *v, double f32_tolerance) {
+    return verify_rounded(v, f32_tolerance, f32_tolerance > EVALUATION_TOLERANCE ? 32 : 16);
 }
 
 loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got,

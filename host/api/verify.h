@@ -27,6 +27,9 @@ typedef struct verifier {
  * repeats or multiplies evaluations. */
 double verify_tolerance(const verifier *v, double f32_tolerance);
 
+/* The same with `units` of u, for networks that are known to lose less. */
+double verify_rounded(const verifier *v, double f32_tolerance, double units);
+
 /* Compares, reports to the callback and dumps `got` (same layout as the golden). */
 loris_status verify_compare(verifier *v, const char *name, int rank, const int64_t *dim, const float *got, const float *want,
                             double tolerance);

@@ -304,7 +304,7 @@ tensor attention_onednn(net *n, const node_request *plain, bool *taken) {
     const int heads = *(const int *)plain->parameters;
     compute *c = net_compute(n);
     *taken = false;
-    if (!product_worth_onednn(c, plain->flop) || sq.evals > 1 || sk.evals > 1)
+    if (!product_worth_onednn(c, plain->flop, sq.channels) || sq.evals > 1 || sk.evals > 1)
         return (tensor){0};
     attention_parameters p = {.heads = heads,
                               .keys = (int)(block_floats(sk) / (size_t)sk.channels),

@@ -188,12 +188,13 @@ number_type product_storage(const compute *c) {
 }
 
 /* oneDNN: for what is asked of it; left to itself, for bf16, where it is twice as fast as our kernel, of products that
- * take longer than waking threads does. */
-bool product_worth_onednn(const compute *c, double flop) {
+ * take longer than waking threads does. Of few columns it uses a part of a vector, with little less work each. */
+bool product_worth_onednn(const compute *c, double flop, int columns) {
     static const double least_flop = 8e6;
+    static const int least_columns = 16;
     const bool asked = c->settings.backend == BACKEND_ONEDNN;
-    const bool chosen =
-        c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && flop >= least_flop;
+    const bool chosen = c->settings.backend == BACKEND_AUTO && product_storage(c) == TYPE_BF16 && flop >= least_flop &&
+                        columns >= least_columns;
     return (asked || chosen) && product_onednn_available(c);
 }
 
@@ -218,16 +219,15 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
         [PRODUCT_PANEL] = {[TYPE_F32] = "own panel", [TYPE_F16] = "own panel f16", [TYPE_BF16] = "own panel bf16"},
         [PRODUCT_TILE] = {[TYPE_F32] = "own tile", [TYPE_F16] = "own tile f16", [TYPE_BF16] = "own tile bf16"},
         [PRODUCT_CLBLAST] = {[TYPE_F32] = "CLBlast"}};
-    static const char *const backends[] = {[PRODUCT_PANEL] = "own",
-                                           [PRODUCT_TILE] = "own",
-                                           [PRODUCT_CLBLAST] = "CLBlast",
-                                           [PRODUCT_ONEDNN] = "oneDNN"};
+    static const char *const backends[] = {
+        [PRODUCT_PANEL] = "own", [PRODUCT_TILE] = "own", [PRODUCT_CLBLAST] = "CLBlast", [PRODUCT_ONEDNN] = "oneDNN"};
     static const int tuned_variants[TUNED_USES] = {[USE_PANEL] = PRODUCT_PANEL,
                                                    [USE_TILE] = PRODUCT_TILE,
                                                    [USE_HALF_TILE] = PRODUCT_TILE,
                                                    [USE_CLBLAST] = PRODUCT_CLBLAST};
     const tuned_entry *tuned = product_tuned(c, n, &parts[0]);
-    const bool wants_onednn = tuned ? tuned->choice.use == USE_ONEDNN : product_worth_onednn(c, node_flop(n));
+    const bool wants_onednn =
+        tuned ? tuned->choice.use == USE_ONEDNN : product_worth_onednn(c, node_flop(n), node_out_shape(n).channels);
     const bool own_choice = tuned && !wants_onednn;
     int variant = own_choice ? tuned_variants[tuned->choice.use] : product_choose(c);
     bool taken = false;

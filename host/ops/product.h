@@ -121,7 +121,8 @@ void product_tile_range(lowering *l, const tap_product *p, const product_group *
 /* oneDNN, on CPU devices that run native kernels and in builds that have it. Without *taken the product is one that it has
  * nothing fast for. */
 bool product_onednn_available(const compute *c);
-bool product_worth_onednn(const compute *c, double flop); /* is it wanted, and worth it, for a node of that size? */
+/* Is oneDNN wanted, and worth it, for a node of that size and number of columns? */
+bool product_worth_onednn(const compute *c, double flop, int columns);
 loris_status product_onednn_prepare(compute *c, node *n, const tap_product *parts, int count, bool *taken);
 loris_status product_onednn_lower(lowering *l, const node *n, const tap_product *parts, int count);
 
