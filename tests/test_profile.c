@@ -214,10 +214,14 @@ static void recording_changes_no_result(void **state) {
     assert_memory_equal(plain, recorded, sizeof plain);
 }
 
-/* A node cut into several launches is still called once. */
+/* A node cut into several launches, as our own kernels are, is still called once. */
 static void cut_launches_belong_to_one_call(void **state) {
     (void)state;
+    compute_settings *settings = &support_compute()->settings;
+    const product_backend before = settings->backend;
+    settings->backend = BACKEND_OWN;
     recording r = open_recording();
+    settings->backend = before;
     assert_ok(profile_reset(r.device));
     r.device->throttle.flop_per_second = 1e3; /* a device so slow that every launch is too long */
     r.device->throttle.cautious_flop_per_second = 1e3;
