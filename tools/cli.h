@@ -269,14 +269,34 @@ int run_batch(const batch_options *options, const char *const *videos, size_t co
 /* A soundtrack's report: one JSON object without a line break, or a line for people. */
 void print_soundtrack(bool json, const char *video, const char *output, const loris_report *report);
 
+/* ---- LORIS checkpoints ------------------------------------------------------------------------------------------- */
+
+typedef struct clip_request {
+    const loris_engine_settings *engine;
+    loris_infer_settings settings;
+    const char *video, *output;
+    const char *i3d, *pose;       /* .npy files; NULL: what the two models below see in the video */
+    const char *i3d_model, *eyes; /* names or files */
+    int genre;                    /* -1 = none */
+    bool keep;                    /* features between runs */
+    bool json, quiet, verbose;
+} clip_request;
+
+/* Makes the sound of one video with a LORIS checkpoint; the exit status. */
+int make_clip(const clip_request *r);
+
+bool is_loris_model(const char *path); /* by its hyper-parameters; false also for what is no model */
+
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 #define DEFAULT_MODEL "base"
 #define DEFAULT_EYES "movenet-thunder"
+#define DEFAULT_I3D "i3d"
 
 /* The file or folder meant by `name`: a path, or a model's name in one of the folders of models; free() it. NULL: there
  * is none; then, unless `optional`, it has been said. */
 char *find_model(const char *name, bool optional);
+char *find_i3d(const char *name); /* the same for I3D, with a hint of its own; says when there is none */
 
 /* The folder share/loris-cl/KIND that came with the program; free() it. NULL: it is missing, which has been said. */
 char *find_data(const char *kind);

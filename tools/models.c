@@ -7,10 +7,10 @@
 
 #include "cli.h"
 
-enum { FOLDERS = 3, PATH_LENGTH = 4096 };
+enum { FOLDERS = 4, PATH_LENGTH = 4096 };
 
 /* Folders of the program's data of a kind ("models"): of a build tree, of an installation that may have been moved, of
- * the installation as configured. Those that cannot be are "". */
+ * the installation as configured, of the user (XDG base directories). Those that cannot be are "". */
 static void data_folders(const char *kind, char folder[FOLDERS][PATH_LENGTH]) {
     char program[PATH_LENGTH - 64];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -31,6 +31,12 @@ static void data_folders(const char *kind, char folder[FOLDERS][PATH_LENGTH]) {
     snprintf(folder[2], PATH_LENGTH, "%s/%s", LORIS_DATADIR, kind);
     if (strcmp(folder[1], folder[2]) == 0)
         folder[1][0] = '\0';
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    folder[3][0] = '\0';
+    if (data && *data == '/')
+        snprintf(folder[3], PATH_LENGTH, "%s/loris-cl/%s", data, kind);
+    else if (home && *home == '/')
+        snprintf(folder[3], PATH_LENGTH, "%s/.local/share/loris-cl/%s", home, kind);
 }
 
 static bool exists(const char *path) {

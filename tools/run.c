@@ -7,8 +7,10 @@
 typedef struct run_arguments {
     loris_engine_settings engine;
     loris_settings settings;
-    const char *model, *eyes, *output;
+    const char *model, *output;
     const char *i3d, *pose, *preset; /* for LORIS checkpoints: the features of the video */
+    const char *i3d_model, *eyes;    /* ... or what sees them */
+    bool no_cache;
     int genre;
     int takes;
     bool json, quiet, verbose;
@@ -165,9 +167,8 @@ static const option options[] = {
      .argument = "FILE",
      .field = offsetof(run_arguments, i3d),
      .help = "the video's I3D features, a .npy file",
-     .detail =
-         "with --pose and a checkpoint as --model, the sound is made as its authors do; --seed, --steps, --sampler "
-         "and --guidance apply"},
+     .detail = "with --pose; without either, a checkpoint as --model sees the video itself; --seed, --steps, "
+               "--sampler and --guidance apply"},
     {.kind = OPTION_FILE,
      .name = "pose",
      .argument = "FILE",
@@ -187,6 +188,18 @@ static const option options[] = {
      .words = preset_words,
      .help = "the published settings of a dataset",
      .fallback = "dance_s25"},
+
+    {.kind = OPTION_FILE,
+     .name = "i3d-model",
+     .argument = "NAME|FILE",
+     .field = offsetof(run_arguments, i3d_model),
+     .help = "the I3D that watches the video",
+     .detail = "as tools/get-i3d.sh or 'loris-cl convert' makes it",
+     .fallback = DEFAULT_I3D},
+    {.kind = OPTION_FLAG,
+     .name = "no-cache",
+     .field = offsetof(run_arguments, no_cache),
+     .help = "neither use nor keep features of an earlier run"},
 
     {.kind = OPTION_HEADING, .help = "Device"},
     OPTION_DEVICE(run_arguments),
@@ -352,41 +365,27 @@ static int make_soundtracks(const run_arguments *a, const char *video, const tak
     return EXIT_DONE;
 }
 
-/* A LORIS checkpoint on features that were extracted elsewhere. */
-static int make_clip(const run_arguments *a, const char *video) {
-    loris_engine *engine = NULL;
-    loris_infer_settings settings;
-    loris_infer_report report;
-    const char *dot = strrchr(a->output, '.');
-    bool sound_alone = dot && (!strcmp(dot, ".wav") || !strcmp(dot, ".flac") || !strcmp(dot, ".ogg"));
-    const loris_clip clip = {
-        .i3d = a->i3d, .pose = a->pose, .genre = a->genre, .output = a->output, .video = sound_alone ? NULL : video};
-    loris_infer_defaults(&settings);
-    settings.preset = a->preset;
-    settings.model = a->settings.model;
-    settings.seed = a->settings.seed;
-    settings.steps = a->settings.steps;
-    settings.sampler = a->settings.sampler;
-    settings.guidance = a->settings.guidance;
-    settings.progress = progress_update;
-    progress_begin(a->quiet, a->verbose);
-    loris_status status = loris_engine_open(&engine, &a->engine);
-    if (status == LORIS_OK)
-        status = loris_infer(engine, &settings, &clip, 1, &report);
-    progress_end(status == LORIS_OK);
-    loris_engine_close(engine);
-    if (status != LORIS_OK)
-        return complain_library(status);
-    if (a->json) {
-        fputs("{\"output\": ", stdout);
-        print_json_string(a->output);
-        printf(", \"seed\": %llu, \"evaluations\": %d, \"seconds\": ", (unsigned long long)settings.seed,
-               report.evaluations);
-        print_json_number(report.seconds);
-        puts("}");
-    } else if (!a->quiet)
-        printf("%s: seed %llu, made in %.1f s\n", a->output, (unsigned long long)settings.seed, report.seconds);
-    return EXIT_DONE;
+/* A LORIS checkpoint: on features that were extracted elsewhere, or on those that are seen in the video. */
+static int make_loris(const run_arguments *a, const char *video) {
+    const clip_request request = {.engine = &a->engine,
+                                  .settings = {.preset = a->preset,
+                                               .model = a->settings.model,
+                                               .seed = a->settings.seed,
+                                               .steps = a->settings.steps,
+                                               .sampler = a->settings.sampler,
+                                               .guidance = a->settings.guidance},
+                                  .video = video,
+                                  .output = a->output,
+                                  .i3d = a->i3d,
+                                  .pose = a->pose,
+                                  .i3d_model = a->i3d_model,
+                                  .eyes = a->eyes,
+                                  .genre = a->genre,
+                                  .keep = !a->no_cache,
+                                  .json = a->json,
+                                  .quiet = a->quiet,
+                                  .verbose = a->verbose};
+    return make_clip(&request);
 }
 
 static int check_outputs(const run_arguments *a, const char *video, const take_list *takes) {
@@ -416,11 +415,9 @@ static int make_several(const run_arguments *a, const char *const *videos) {
     size_t count = 0;
     while (videos[count])
         count++;
-    if (a->takes > 1 || a->i3d || a->settings.rhythm_in)
+    if (a->takes > 1 || a->settings.rhythm_in)
         return complain(EXIT_USAGE, "name one video and one device", "%s is for one video on one device",
-                        a->takes > 1 ? "--takes"
-                        : a->i3d     ? "--i3d"
-                                     : "--rhythm");
+                        a->takes > 1 ? "--takes" : "--rhythm");
     const batch_options batch = {.engine = &a->engine,
                                  .settings = &a->settings,
                                  .output = a->output,
@@ -430,7 +427,8 @@ static int make_several(const run_arguments *a, const char *const *videos) {
     return run_batch(&batch, videos, count);
 }
 
-static int make_one(run_arguments *a, const char *video, int argc, char **argv) {
+/* `loris`: the model is a checkpoint of LORIS, which composes nothing. */
+static int make_one(run_arguments *a, bool loris, const char *video, int argc, char **argv) {
     take_list takes = {0};
     char *output = a->output ? NULL : default_output(video);
     if (output)
@@ -440,7 +438,7 @@ static int make_one(run_arguments *a, const char *video, int argc, char **argv) 
     if (status == EXIT_DONE)
         status = check_outputs(a, video, &takes);
     if (status == EXIT_DONE)
-        status = a->i3d ? make_clip(a, video) : make_soundtracks(a, video, &takes);
+        status = loris ? make_loris(a, video) : make_soundtracks(a, video, &takes);
     take_list_free(&takes);
     free(output);
     return status;
@@ -454,12 +452,20 @@ static int check_arguments(const run_arguments *a) {
     if (!a->i3d != !a->pose)
         return complain(EXIT_USAGE, "name both, or neither to have the video watched",
                         "--i3d and --pose belong together");
-    if (a->i3d && a->takes > 1)
+    return EXIT_DONE;
+}
+
+/* What a checkpoint of LORIS has not. */
+static int check_loris(const run_arguments *a, bool several) {
+    if (a->takes > 1)
         return complain(EXIT_USAGE, "use --seed for another",
-                        "--takes is for soundtracks that are composed, without --i3d");
-    if (a->i3d && a->settings.duration > 0)
-        return complain(EXIT_USAGE, "cut the features and poses",
-                        "--duration is for soundtracks that are composed, without --i3d");
+                        "--takes is for soundtracks that are composed, not for a LORIS checkpoint's");
+    if (a->settings.duration > 0)
+        return complain(EXIT_USAGE, "cut the video, or its features and poses",
+                        "--duration is for soundtracks that are composed, not for a LORIS checkpoint's");
+    if (several)
+        return complain(EXIT_USAGE, "name one video and one device",
+                        "a LORIS checkpoint makes the sound of one video on one device");
     return EXIT_DONE;
 }
 
@@ -475,18 +481,25 @@ static int make(run_arguments *a, const char *const *videos, int argc, char **ar
     char *model = find_model(a->model, false), *eyes = model && looks ? find_model(a->eyes, false) : NULL;
     a->settings.model = model;
     a->settings.eyes = eyes;
+    const bool loris = model && (a->i3d || is_loris_model(model));
     if (!model || (looks && !eyes))
         status = EXIT_INPUT;
-    else
-        status = several ? make_several(a, videos) : make_one(a, videos[0], argc, argv);
+    else if (loris)
+        status = check_loris(a, several);
+    if (status == EXIT_DONE)
+        status = several ? make_several(a, videos) : make_one(a, loris, videos[0], argc, argv);
     free(model);
     free(eyes);
     return status;
 }
 
 static int run(int argc, char **argv) {
-    run_arguments a = {
-        .model = DEFAULT_MODEL, .eyes = DEFAULT_EYES, .takes = 1, .preset = preset_words[0].name, .genre = -1};
+    run_arguments a = {.model = DEFAULT_MODEL,
+                       .i3d_model = DEFAULT_I3D,
+                       .eyes = DEFAULT_EYES,
+                       .preset = preset_words[0].name,
+                       .takes = 1,
+                       .genre = -1};
     int status;
     loris_engine_defaults(&a.engine);
     loris_settings_defaults(&a.settings);

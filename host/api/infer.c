@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/engine.h"
+#include "api/infer.h"
 #include "core/file.h"
 #include "core/npy.h"
 #include "diffusion/context.h"
@@ -30,6 +31,8 @@ typedef struct job {
     int clips, token_count, peak_count; /* that it is made for */
     size_t rows, samples;               /* generated, and written */
     char hash[65];                      /* of the model */
+    const infer_piece *pieces;          /* features and poses of the clips, NULL = in files */
+    float *kept;                        /* [clips][samples][channels], where the sounds go; NULL = to files */
     size_t total;                       /* clips */
     loris_infer_report report;
 } job;
@@ -105,10 +108,26 @@ static loris_status open_model(job *j) {
 
 /* ---- reading a clip ---------------------------------------------------------------------------------------------- */
 
+/* From the file, or a copy of what is in memory, which is at most the clip's. */
+static loris_status read_array(npy *out, const char *path, const infer_array *given) {
+    if (!given)
+        return npy_read(out, path);
+    *out = (npy){.rank = given->rank, .count = 1};
+    for (int i = 0; i < given->rank; i++) {
+        out->dim[i] = given->dim[i];
+        out->count *= (size_t)given->dim[i];
+    }
+    out->f32 = malloc(out->count * sizeof *out->f32);
+    if (!out->f32)
+        return fail_memory(path);
+    memcpy(out->f32, given->values, out->count * sizeof *out->f32);
+    return LORIS_OK;
+}
+
 static loris_status read_video(const job *j, clip *out) {
     const char *path = out->given->i3d;
     const unet_config *u = &j->model->unet;
-    TRY(npy_read(&out->video, path));
+    TRY(read_array(&out->video, path, j->pieces ? &j->pieces[out->index].actions : NULL));
     TRY(npy_expect(&out->video, path, 2, (const int64_t[]){-1, u->video_features}));
     if (!out->video.f32)
         return fail(LORIS_ERROR_INPUT, NULL, "%s: expected floating-point numbers", path);
@@ -144,7 +163,7 @@ static loris_status thin_poses(job *j, npy *pose, clip *out) {
 static loris_status read_rhythm(job *j, clip *out) {
     const char *path = out->given->pose;
     npy pose;
-    TRY(npy_read(&pose, path));
+    TRY(read_array(&pose, path, j->pieces ? &j->pieces[out->index].poses : NULL));
     loris_status status = npy_expect(&pose, path, 3, (const int64_t[]){-1, -1, POSE_CHANNELS});
     if (status == LORIS_OK && !pose.f32)
         status = fail(LORIS_ERROR_INPUT, NULL, "%s: expected floating-point numbers", path);
@@ -254,14 +273,19 @@ static loris_status sample(job *j, clip *clips, int count, float *out) {
     return LORIS_OK;
 }
 
-static loris_status write_sound(const job *j, const clip *c, const audio *a) {
-    char comment[1024];
-    snprintf(comment, sizeof comment,
+/* What makes a sound again. */
+static void describe_sound(const job *j, uint64_t seed, char comment[INFER_COMMENT_LENGTH]) {
+    snprintf(comment, INFER_COMMENT_LENGTH,
              "loris-cl %s; seed %llu; model %s sha256 %s; device %s; precision %s; preset %s; sampler %s, %d steps, "
              "guidance %g; %s",
-             LORIS_VERSION, (unsigned long long)c->seed, j->model->name, j->hash, j->engine->compute->dev.name,
+             LORIS_VERSION, (unsigned long long)seed, j->model->name, j->hash, j->engine->compute->dev.name,
              number_name(product_storage(j->engine->compute)), j->preset->name, sampler_name(j->sampling.sampler),
              j->sampling.steps, j->sampling.guidance, j->settings->pad_tail ? "padded by its tail" : "full length");
+}
+
+static loris_status write_sound(const job *j, const clip *c, const audio *a) {
+    char comment[INFER_COMMENT_LENGTH];
+    describe_sound(j, c->seed, comment);
     const metadata_entry metadata[] = {{"comment", comment}, {"software", "loris-cl " LORIS_VERSION}};
     if (!c->given->video)
         return audio_write(a, c->given->output, metadata, 2);
@@ -272,6 +296,12 @@ static loris_status write_sound(const job *j, const clip *c, const audio *a) {
 static loris_status finish_clip(const job *j, const clip *c, const float *made) {
     const size_t channels = (size_t)j->model->unet.in_channels;
     const size_t end = j->rows * channels, missing = j->samples * channels - end;
+    if (j->kept) {
+        float *to = j->kept + c->index * j->samples * channels;
+        memcpy(to, made, end * sizeof *made);
+        memcpy(to + end, made + end - missing, missing * sizeof *made);
+        return LORIS_OK;
+    }
     audio a = {.frames = j->samples, .channels = (int)channels, .rate = j->preset->rate};
     a.samples = malloc(j->samples * channels * sizeof *a.samples);
     if (!a.samples)
@@ -333,11 +363,7 @@ static loris_status check_outputs(const loris_clip *clips, size_t count) {
     return LORIS_OK;
 }
 
-static loris_status make_all(job *j, const loris_clip *clips) {
-    TRY(check_settings(j));
-    TRY(check_outputs(clips, j->total));
-    TRY(open_model(j));
-    model_hash(j->model, j->hash);
+static loris_status make_clips(job *j, const loris_clip *clips) {
     const size_t batch = j->settings->batch > 1 ? (size_t)j->settings->batch : 1;
     while (j->report.clips < j->total) {
         const size_t first = j->report.clips, left = j->total - first;
@@ -346,17 +372,68 @@ static loris_status make_all(job *j, const loris_clip *clips) {
     return LORIS_OK;
 }
 
+static loris_status open_job(job *j) {
+    TRY(open_model(j));
+    model_hash(j->model, j->hash);
+    return LORIS_OK;
+}
+
+static void close_job(job *j) {
+    sampler_free(j->sampler);
+    weights_free(j->encoders);
+    weights_free(j->weights);
+    model_close(j->model);
+}
+
 loris_status loris_infer(loris_engine *engine, const loris_infer_settings *settings, const loris_clip *clips,
                          size_t count, loris_infer_report *report) {
     const double from = now();
     job j = {.engine = engine, .settings = settings, .total = count};
-    loris_status status = make_all(&j, clips);
+    loris_status status = check_settings(&j);
+    if (status == LORIS_OK)
+        status = check_outputs(clips, count);
+    if (status == LORIS_OK)
+        status = open_job(&j);
+    if (status == LORIS_OK)
+        status = make_clips(&j, clips);
     j.report.seconds = now() - from;
     if (report)
         *report = j.report;
-    sampler_free(j.sampler);
-    weights_free(j.encoders);
-    weights_free(j.weights);
-    model_close(j.model);
+    close_job(&j);
+    return status;
+}
+
+/* ---- in memory ---------------------------------------------------------------------------------------------------- */
+
+loris_status infer_pieces(loris_engine *engine, const loris_infer_settings *settings, const infer_piece *pieces,
+                          size_t count, int genre, const char *where, infer_sounds *out, loris_infer_report *report) {
+    const double from = now();
+    job j = {.engine = engine, .settings = settings, .total = count, .pieces = pieces};
+    loris_clip *clips = calloc(count, sizeof *clips);
+    loris_status status = clips ? check_settings(&j) : fail_memory("clips");
+    if (status == LORIS_OK)
+        status = open_job(&j);
+    *out = (infer_sounds){0};
+    if (status == LORIS_OK) {
+        *out = (infer_sounds){.frames = j.samples, .channels = j.model->unet.in_channels, .rate = j.preset->rate};
+        out->samples = malloc(count * out->frames * (size_t)out->channels * sizeof *out->samples);
+        status = out->samples ? LORIS_OK : fail_memory("the sound");
+    }
+    j.kept = out->samples;
+    for (size_t i = 0; i < count && status == LORIS_OK; i++)
+        clips[i] = (loris_clip){.i3d = where, .pose = where, .genre = genre};
+    if (status == LORIS_OK)
+        status = make_clips(&j, clips);
+    if (status == LORIS_OK)
+        describe_sound(&j, settings->seed, out->comment);
+    else {
+        free(out->samples);
+        out->samples = NULL;
+    }
+    j.report.seconds = now() - from;
+    if (report)
+        *report = j.report;
+    close_job(&j);
+    free(clips);
     return status;
 }

@@ -36,7 +36,7 @@ const char *cache_folder(arena *a, const char *wanted) {
         return NULL;
     const char *folder = wanted ? arena_strdup(a, wanted) : default_folder(a);
     if (!folder) {
-        log_message(LORIS_LOG_INFO, "compiled kernels are not kept: neither XDG_CACHE_HOME nor HOME names a folder");
+        log_message(LORIS_LOG_INFO, "nothing is kept for the next run: neither XDG_CACHE_HOME nor HOME names a folder");
         return NULL;
     }
     const char *wrong = NULL;
@@ -51,7 +51,7 @@ const char *cache_folder(arena *a, const char *wanted) {
         wrong = "other users may write to it (chmod 700 helps)";
     if (!wrong)
         return folder;
-    log_message(LORIS_LOG_WARNING, "compiled kernels are not kept in %s: %s", folder, wrong);
+    log_message(LORIS_LOG_WARNING, "nothing is kept for the next run in %s: %s", folder, wrong);
     return NULL;
 }
 
@@ -104,7 +104,7 @@ bool cache_load(const char *folder, const char *key, uint8_t **data, size_t *siz
 
 void cache_store(const char *folder, const char *key, const void *data, size_t size) {
     if (size == 0 || size > payload_limit) {
-        log_message(LORIS_LOG_WARNING, "compiled kernels are not kept: they take %zu bytes", size);
+        log_message(LORIS_LOG_WARNING, "not kept for the next run: %zu bytes", size);
         return;
     }
     char *path = entry_path(folder, key);
@@ -114,7 +114,7 @@ void cache_store(const char *folder, const char *key, const void *data, size_t s
         digest_of(key, data, size, file + sizeof magic);
         memcpy(file + HEADER_BYTES, data, size);
         if (file_write(path, file, HEADER_BYTES + size) != LORIS_OK)
-            log_message(LORIS_LOG_WARNING, "compiled kernels are not kept: %s", loris_error_message());
+            log_message(LORIS_LOG_WARNING, "not kept for the next run: %s", loris_error_message());
         else
             cache_trim(folder, folder_limit);
     }

@@ -1,4 +1,5 @@
-/* Program binaries on disc: one file per key in a folder that is the user's alone, because a driver runs what is in it.
+/* What was made once, on disc (program binaries, features of videos): one file per key in a folder that is the user's
+ * alone, because a driver runs what is in it.
  * What is wrong with the cache costs time, never a result: these functions log and go on. */
 #ifndef LORIS_COMPUTE_CACHE_H
 #define LORIS_COMPUTE_CACHE_H

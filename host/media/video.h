@@ -31,6 +31,9 @@ typedef struct video video;
  * playlist, nothing that its contents name. LORIS_ERROR_INPUT: missing, empty, not a video, no video stream, absurd
  * size (a side over 16384). */
 loris_status video_open(video **out, const char *path, int longest, video_pixels pixels);
+
+/* The same, scaled up or down so that the shorter side is `side` pixels (and the longer one at most 16384). */
+loris_status video_open_covering(video **out, const char *path, int side, video_pixels pixels);
 void video_close(video *v);
 const video_info *video_get_info(const video *v);
 void video_frame_size(const video *v, int *width, int *height); /* of the delivered frames */

@@ -80,11 +80,23 @@ static loris_status find_size(video *v, orientation turn) {
     return LORIS_OK;
 }
 
-static void find_delivered_size(video *v, int longest) {
-    int side = v->info.width > v->info.height ? v->info.width : v->info.height;
-    double scale = longest > 0 && longest < side ? (double)longest / side : 1;
-    v->width = (int)fmax(1, lround(v->info.width * scale));
-    v->height = (int)fmax(1, lround(v->info.height * scale));
+/* What frames are delivered as: the longer side at most `longest` (0 = as it is), or the shorter one exactly `shortest`. */
+typedef struct wanted_size {
+    int longest, shortest;
+} wanted_size;
+
+static int scaled(int side, double scale) {
+    return (int)fmin(VIDEO_LONGEST_SIDE, fmax(1, (double)lround(side * scale)));
+}
+
+static void find_delivered_size(video *v, wanted_size wanted) {
+    const int width = v->info.width, height = v->info.height;
+    const int longer = width > height ? width : height, shorter = width > height ? height : width;
+    double scale = wanted.longest > 0 && wanted.longest < longer ? (double)wanted.longest / longer : 1;
+    if (wanted.shortest > 0)
+        scale = (double)wanted.shortest / shorter;
+    v->width = scaled(width, scale);
+    v->height = scaled(height, scale);
 }
 
 static loris_status read_info(video *v, orientation turn) {
@@ -166,10 +178,10 @@ static void *decode_thread(void *user) {
 
 /* ---- the caller's side ------------------------------------------------------------------------------------------- */
 
-static loris_status start(video *v, int longest, video_pixels pixels) {
+static loris_status start(video *v, wanted_size wanted, video_pixels pixels) {
     orientation turn = orientation_of(stream_display_matrix(v->input.video));
     TRY(read_info(v, turn));
-    find_delivered_size(v, longest);
+    find_delivered_size(v, wanted);
     TRY(picture_scaler_init(&v->scaler, turn, v->width, v->height, pixels));
     size_t bytes = (size_t)v->width * (size_t)v->height * (pixels == VIDEO_RGB ? 3 : 1);
     for (int i = 0; i < RING; i++)
@@ -186,7 +198,7 @@ static loris_status start(video *v, int longest, video_pixels pixels) {
     return LORIS_OK;
 }
 
-loris_status video_open(video **out, const char *path, int longest, video_pixels pixels) {
+static loris_status open_video(video **out, const char *path, wanted_size wanted, video_pixels pixels) {
     *out = NULL;
     video *v = calloc(1, sizeof *v);
     if (!v)
@@ -196,12 +208,20 @@ loris_status video_open(video **out, const char *path, int longest, video_pixels
     pthread_cond_init(&v->emptied, NULL);
     loris_status status = demux_open_video(&v->input, path);
     if (status == LORIS_OK)
-        status = start(v, longest, pixels);
+        status = start(v, wanted, pixels);
     if (status == LORIS_OK)
         *out = v;
     else
         video_close(v);
     return status;
+}
+
+loris_status video_open(video **out, const char *path, int longest, video_pixels pixels) {
+    return open_video(out, path, (wanted_size){.longest = longest}, pixels);
+}
+
+loris_status video_open_covering(video **out, const char *path, int side, video_pixels pixels) {
+    return open_video(out, path, (wanted_size){.shortest = side}, pixels);
 }
 
 void video_close(video *v) {

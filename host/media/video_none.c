@@ -9,6 +9,10 @@ loris_status video_open(video **out, const char *path, int longest, video_pixels
                 "%s: videos cannot be read: built without FFmpeg", path);
 }
 
+loris_status video_open_covering(video **out, const char *path, int side, video_pixels pixels) {
+    return video_open(out, path, side, pixels);
+}
+
 /* Nothing was opened, so the rest is never reached with a video. */
 void video_close(video *v) {
     (void)v;

@@ -1,10 +1,10 @@
 #include "nets/i3d.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
-#include "core/sha256.h"
 #include "nets/model.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
@@ -24,8 +24,6 @@ struct i3d {
     plan *plan;
     cl_mem frames;
     int batch, features, logits;
-    const char *source;
-    char hash[SHA256_HEX];
 };
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
@@ -98,29 +96,38 @@ static net *record(i3d *i) {
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-/* What the converter noted: {"kind": "i3d", "weights": ...} (docs/formats.md). */
-static loris_status read_notes(i3d *i, const char *path) {
+/* What the converter noted: {"kind": "i3d", "weights": ...} (docs/formats.md). `source` may be NULL. */
+static loris_status open_file(safetensors **out, arena *memory, const char *given, char source[I3D_SOURCE_LENGTH]) {
     const json *config = NULL;
-    const char *where;
-    TRY(model_configuration(&config, &where, i->memory, i->file));
-    const json *kind = json_get(config, "kind"), *source = json_get(config, "weights");
+    const char *where, *path = model_path(memory, given);
+    if (!path)
+        return fail_memory("I3D");
+    TRY(safetensors_open(out, path));
+    TRY(model_configuration(&config, &where, memory, *out));
+    const json *kind = json_get(config, "kind"), *weights_of = json_get(config, "weights");
     if (!kind || kind->type != JSON_STRING || strcmp(kind->string, "i3d") != 0)
         return fail(LORIS_ERROR_INPUT, "make one with loris-cl convert, or with tools/get-i3d.sh",
                     "%s: not a model of I3D", path);
-    i->source = source && source->type == JSON_STRING ? source->string : "";
+    if (source)
+        snprintf(source, I3D_SOURCE_LENGTH, "%s",
+                 weights_of && weights_of->type == JSON_STRING ? weights_of->string : "");
     return LORIS_OK;
 }
 
-static loris_status open_i3d(i3d *i, const char *given) {
+loris_status i3d_read_source(const char *path, char source[I3D_SOURCE_LENGTH]) {
+    safetensors *file = NULL;
+    arena *memory = arena_new();
+    loris_status status = memory ? open_file(&file, memory, path, source) : fail_memory("I3D");
+    safetensors_close(file);
+    arena_free(memory);
+    return status;
+}
+
+static loris_status open_i3d(i3d *i, const char *path) {
+    size_t bytes;
     /* A window fills a processor; graphics processors want more at once where the last layers have few positions. */
     i->batch = i->c->dev.type & CL_DEVICE_TYPE_CPU ? 1 : 4;
-    const char *path = model_path(i->memory, given);
-    size_t bytes;
-    if (!path)
-        return fail_memory("I3D");
-    TRY(safetensors_open(&i->file, path));
-    TRY(read_notes(i, path));
-    TRY(sha256_file(path, i->hash));
+    TRY(open_file(&i->file, i->memory, path, NULL));
     TRY(weights_new(&i->weights, i->c, i->file, ""));
     TRY(plan_build(&i->plan, record(i)));
     TRY(weights_all_used(i->weights));
@@ -164,14 +171,6 @@ int i3d_features(const i3d *i) {
 
 int i3d_logits(const i3d *i) {
     return i->logits;
-}
-
-const char *i3d_source(const i3d *i) {
-    return i->source;
-}
-
-const char *i3d_hash(const i3d *i) {
-    return i->hash;
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

