@@ -89,8 +89,8 @@ typedef struct command {
     int (*run)(int argc, char **argv); /* what follows the command's name; returns the exit status */
 } command;
 
-extern const command command_run, command_rhythm, command_poses, command_infer, command_convert, command_info,
-    command_devices, command_verify, command_bench, command_plan, command_profile, command_tune, command_doctor,
+extern const command command_run, command_rhythm, command_poses, command_infer, command_prepare, command_convert,
+    command_info, command_devices, command_verify, command_bench, command_plan, command_profile, command_tune, command_doctor,
     command_report, command_version, command_help;
 enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */

@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,
+const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,   &command_prepare,
                                    &command_convert, &command_info,    &command_devices,
                                    &command_verify, &command_bench,   &command_plan,    &command_profile,
                                    &command_tune,   &command_doctor,  &command_report,  &command_version,

@@ -21,6 +21,7 @@ loris_status loris_features_watch(loris_engine *engine, const loris_features_set
     if (!settings->i3d_model || !settings->pose_model)
         return fail(LORIS_ERROR_ARGUMENT, "set loris_features_settings.i3d_model and .pose_model",
                     "no model of I3D or of poses was named");
+    TRY(seer_check(settings->i3d_model));
     loris_features *f = calloc(1, sizeof *f);
     if (!f)
         return fail_memory("the features");

