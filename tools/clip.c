@@ -84,8 +84,8 @@ int make_clip(const clip_request *r) {
     progress_begin(r->quiet, r->verbose);
     loris_status status = loris_engine_open(&engine, r->engine);
     if (status == LORIS_OK)
-        status = r->i3d ? from_files(engine, r, &settings, &report)
-                        : from_video(engine, r, &settings, i3d, eyes, &report);
+        status =
+            r->i3d ? from_files(engine, r, &settings, &report) : from_video(engine, r, &settings, i3d, eyes, &report);
     progress_end(status == LORIS_OK);
     loris_engine_close(engine);
     free(i3d);

@@ -103,7 +103,8 @@ const command command_prepare = {
     .operand = {.name = NULL},
     .run = run};
 
-/* ---- shards ------------------------------------------------------------------------------------------------------- */
+/* ---- shards -------------------------------------------------------------------------------------------------------
+ */
 
 /* "3/8" */
 static bool read_shard(const char *text, int *shard, int *shards) {
@@ -122,9 +123,8 @@ static bool read_shard(const char *text, int *shard, int *shards) {
 
 /* A process of several under mpirun (Open MPI; MPICH and others by PMI) or Slurm is one shard. Ranks count from 0. */
 static bool shard_of_environment(int *shard, int *shards) {
-    static const char *const names[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                           {"PMI_RANK", "PMI_SIZE"},
-                                           {"SLURM_PROCID", "SLURM_NTASKS"}};
+    static const char *const names[][2] = {
+        {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}, {"SLURM_PROCID", "SLURM_NTASKS"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *rank = getenv(names[i][0]), *size = getenv(names[i][1]);
         char *rank_end, *size_end;
@@ -149,7 +149,8 @@ static int find_shard(prepare_arguments *a) {
     return EXIT_DONE;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------ */
+/* ---- the run ------------------------------------------------------------------------------------------------------
+ */
 
 static void tell_skipped(void *user, const char *video, const char *why) {
     (void)user;
@@ -192,7 +193,7 @@ static int prepare(prepare_arguments *a) {
     if (status != LORIS_OK)
         return complain_library(status);
     print_report(a, &report);
-    if (report.videos && report.skipped == report.videos)
+    if (report.complete && report.train + report.test == 0)
         return complain(EXIT_INPUT, "the reasons stand above", "no video could be used");
     return finish_output(EXIT_DONE);
 }

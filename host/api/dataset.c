@@ -12,10 +12,11 @@
 
 enum { DEPTH_LIMIT = 32, VERSION = 1 };
 
-/* ---- videos ------------------------------------------------------------------------------------------------------- */
+/* ---- videos -------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_video(const char *name) {
-    static const char *const extensions[] = {"mp4", "mkv", "mov", "webm", "avi", "m4v",  "mpg", "mpeg",
+    static const char *const extensions[] = {"mp4", "mkv", "mov", "webm", "avi", "m4v", "mpg", "mpeg",
                                              "ts",  "mts", "flv", "wmv",  "3gp", "ogv", "m2ts"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof extensions / sizeof *extensions; i++)
@@ -91,7 +92,8 @@ static char *name_of(arena *a, const char *path) {
     return name;
 }
 
-/* Whose takes are in several cameras (AIST: "gBR_sBM_c01_d04_mBR0_ch01") has them in one field: all of a take or none. */
+/* Whose takes are in several cameras (AIST: "gBR_sBM_c01_d04_mBR0_ch01") has them in one field: all of a take or none.
+ */
 static void take_of(const char *name, char *take, size_t size) {
     size_t length = 0;
     for (const char *c = name; *c && length + 1 < size;) {
@@ -160,7 +162,8 @@ loris_status dataset_list(dataset *d, arena *a, double test_share) {
     return status;
 }
 
-/* ---- clips -------------------------------------------------------------------------------------------------------- */
+/* ---- clips --------------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name, *extension;
@@ -169,8 +172,8 @@ static const struct {
 loris_status dataset_make_folders(const dataset *d) {
     char folder[4096];
     for (int k = 0; k <= DATASET_KINDS; k++) {
-        const int length = snprintf(folder, sizeof folder, "%s/%s_s%d", d->out, k < DATASET_KINDS ? kinds[k].name : "videos",
-                                    d->segment);
+        const int length = snprintf(folder, sizeof folder, "%s/%s_s%d", d->out,
+                                    k < DATASET_KINDS ? kinds[k].name : "videos", d->segment);
         if (length >= (int)sizeof folder)
             return fail(LORIS_ERROR_OUTPUT, NULL, "%s: the path is too long", d->out);
         TRY(folder_make(folder, 0777));
@@ -183,7 +186,8 @@ const char *dataset_clip(const dataset *d, arena *a, const dataset_video *v, int
                         kinds[kind].extension);
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------------------------
+ */
 
 static char *record_path(const dataset *d, arena *a, const dataset_video *v) {
     return arena_printf(a, "%s/videos_s%d/%s.json", d->out, d->segment, v->name);
@@ -211,8 +215,8 @@ static loris_status write_record(const dataset *d, arena *a, const dataset_video
         json_string(&w, "skipped", r->skipped);
     json_close(&w, '}');
     const char *path = record_path(d, a, v);
-    loris_status status = text_failed(&w.out) || !path ? fail_memory("a record")
-                                                       : file_write(path, w.out.data, w.out.length);
+    loris_status status =
+        text_failed(&w.out) || !path ? fail_memory("a record") : file_write(path, w.out.data, w.out.length);
     text_free(&w.out);
     return status;
 }
@@ -250,7 +254,8 @@ bool dataset_read_record(const dataset *d, arena *a, const dataset_video *v, dat
     return good;
 }
 
-/* ---- lists -------------------------------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------------------------------
+ */
 
 static loris_status write_list(const dataset *d, arena *a, int kind, bool test, const size_t *clips) {
     text out = {0};
@@ -259,8 +264,8 @@ static loris_status write_list(const dataset *d, arena *a, int kind, bool test, 
         for (size_t k = 0; d->video[i].test == test && k < clips[i]; k++)
             text_printf(&out, "%s_s%d/%s_%03zu.%s\n", kinds[kind].name, d->segment, d->video[i].name, k,
                         kinds[kind].extension);
-    const char *path = arena_printf(a, "%s/%s_s%d_%s_segment.txt", d->out, kinds[kind].name, d->segment,
-                                    test ? "test" : "train");
+    const char *path =
+        arena_printf(a, "%s/%s_s%d_%s_segment.txt", d->out, kinds[kind].name, d->segment, test ? "test" : "train");
     loris_status status =
         text_failed(&out) || !path ? fail_memory("a list of clips") : file_write(path, out.data, out.length);
     text_free(&out);

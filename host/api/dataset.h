@@ -22,8 +22,9 @@ typedef struct dataset {
     size_t count;
 } dataset;
 
-/* Fills video and count: the files in d->videos and its subfolders whose extension is a video's. What goes to the test list
- * follows from a video's name alone, cameras of one take (AIST's field "_c01") together. LORIS_ERROR_INPUT: none. */
+/* Fills video and count: the files in d->videos and its subfolders whose extension is a video's. What goes to the test
+ * list follows from a video's name alone, cameras of one take (AIST's field "_c01") together. LORIS_ERROR_INPUT: none.
+ */
 loris_status dataset_list(dataset *d, arena *a, double test_share);
 
 enum { DATASET_AUDIO, DATASET_ACTIONS, DATASET_POSES, DATASET_KINDS };

@@ -26,8 +26,7 @@ loris_status loris_features_watch(loris_engine *engine, const loris_features_set
     if (!f)
         return fail_memory("the features");
     seer *s = NULL;
-    loris_status status =
-        seer_new(&s, engine->compute, settings->i3d_model, settings->pose_model, settings->keep);
+    loris_status status = seer_new(&s, engine->compute, settings->i3d_model, settings->pose_model, settings->keep);
     if (status == LORIS_OK)
         status = seer_watch(s, &f->seen, video, settings->progress, settings->progress_user);
     seer_free(s);

@@ -403,7 +403,8 @@ loris_status loris_infer(loris_engine *engine, const loris_infer_settings *setti
     return status;
 }
 
-/* ---- in memory ---------------------------------------------------------------------------------------------------- */
+/* ---- in memory ----------------------------------------------------------------------------------------------------
+ */
 
 loris_status infer_pieces(loris_engine *engine, const loris_infer_settings *settings, const infer_piece *pieces,
                           size_t count, int genre, const char *where, infer_sounds *out, loris_infer_report *report) {

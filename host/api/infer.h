@@ -25,7 +25,7 @@ typedef struct infer_sounds {
 } infer_sounds;
 
 /* As loris_infer() of `count` clips, the first with the settings' seed; `where` names the input in errors. */
-loris_status infer_pieces(loris_engine *engine, const loris_infer_settings *settings, const infer_piece *pieces, size_t count,
-                          int genre, const char *where, infer_sounds *out, loris_infer_report *report);
+loris_status infer_pieces(loris_engine *engine, const loris_infer_settings *settings, const infer_piece *pieces,
+                          size_t count, int genre, const char *where, infer_sounds *out, loris_infer_report *report);
 
 #endif

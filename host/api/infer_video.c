@@ -5,30 +5,16 @@
 
 #include "api/features.h"
 #include "api/infer.h"
+#include "api/pieces.h"
 #include "core/file.h"
 #include "diffusion/presets.h"
 #include "eyes/actions.h"
 #include "eyes/poses.h"
 #include "media/audio.h"
 
-/* In rows of I3D's features, half seconds: pieces overlap by this at least. */
-enum { LEAST_OVERLAP = ACTIONS_RATE, POSES_A_ROW = FEATURES_POSE_RATE / ACTIONS_RATE };
-static const double FADE_SECONDS = 1, PI = 3.14159265358979323846;
-
-typedef struct layout {
-    size_t rows, clip, count; /* of the whole, of a piece; pieces */
-} layout;
-
-static size_t start_of(const layout *l, size_t piece) {
-    return l->count > 1 ? piece * (l->rows - l->clip) / (l->count - 1) : 0;
-}
-
-static layout lay_out(size_t rows, size_t clip) {
-    layout l = {.rows = rows > clip ? rows : clip, .clip = clip, .count = 1};
-    if (rows > clip)
-        l.count += (rows - clip + clip - LEAST_OVERLAP - 1) / (clip - LEAST_OVERLAP);
-    return l;
-}
+enum { POSES_A_ROW = FEATURES_POSE_RATE / ACTIONS_RATE };
+static const size_t LEAST_OVERLAP = ACTIONS_RATE; /* rows of I3D's features: a second */
+static const double FADE_SECONDS = 1;
 
 /* `rows` rows of `width`, the last one repeated where there are fewer. */
 static float *extend(const float *from, size_t have, size_t rows, size_t width) {
@@ -38,34 +24,7 @@ static float *extend(const float *from, size_t have, size_t rows, size_t width) 
     return out;
 }
 
-/* ---- joining ------------------------------------------------------------------------------------------------------ */
-
-/* Pieces are different music: they keep their power while one fades into the other, where they overlap longer than that in
- * the middle of it. `made` [count][clip frames][channels] -> out [frames][channels]. */
-static void join(float *out, size_t frames, const infer_sounds *made, const layout *l) {
-    const size_t channels = (size_t)made->channels, row = (size_t)made->rate / ACTIONS_RATE;
-    for (size_t p = 0; p < l->count; p++) {
-        const float *piece = made->samples + p * made->frames * channels;
-        const size_t start = start_of(l, p) * row;
-        size_t fade = 0, from = start;
-        if (p > 0) {
-            const size_t end = start_of(l, p - 1) * row + made->frames, overlap = end - start;
-            const size_t longest = (size_t)(FADE_SECONDS * made->rate);
-            fade = overlap < longest ? overlap : longest;
-            from = start + (overlap - fade) / 2;
-        }
-        for (size_t s = from; s < start + made->frames && s < frames; s++) {
-            const double at = s - from < fade ? ((double)(s - from) + 0.5) / (double)fade : 1;
-            const float in = (float)sin(at * PI / 2), before = at < 1 ? (float)cos(at * PI / 2) : 0;
-            for (size_t c = 0; c < channels; c++) {
-                float *to = &out[s * channels + c];
-                *to = *to * before + piece[(s - start) * channels + c] * in;
-            }
-        }
-    }
-}
-
-static loris_status write_joined(const infer_sounds *made, const layout *l, double duration, const char *video,
+static loris_status write_joined(const infer_sounds *made, const pieces *l, double duration, const char *video,
                                  const char *output) {
     audio a = {.frames = (size_t)fmax(1, (double)llround(duration * made->rate)),
                .channels = made->channels,
@@ -76,7 +35,8 @@ static loris_status write_joined(const infer_sounds *made, const layout *l, doub
     a.samples = calloc(a.frames * (size_t)a.channels, sizeof *a.samples);
     if (!a.samples)
         return fail_memory("the sound");
-    join(a.samples, a.frames, made, l);
+    pieces_join(a.samples, a.frames, made->samples, (size_t)made->channels, l, (size_t)made->rate / ACTIONS_RATE,
+                (size_t)(FADE_SECONDS * made->rate));
     const metadata_entry metadata[] = {{"comment", made->comment}, {"software", "loris-cl " LORIS_VERSION}};
     loris_status status = output_kind_of(output) == OUTPUT_AUDIO ? audio_write(&a, output, metadata, 2)
                                                                  : video_mux(video, &a, output, metadata, 2);
@@ -84,20 +44,20 @@ static loris_status write_joined(const infer_sounds *made, const layout *l, doub
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
-static infer_piece *cut(const layout *l, const features *f, const float *action_rows, const float *pose_rows) {
+static infer_piece *cut(const pieces *l, const features *f, const float *action_rows, const float *pose_rows) {
     enum { POSE = JOINTS * FEATURES_POSE_CHANNELS };
-    infer_piece *pieces = malloc(l->count * sizeof *pieces);
-    for (size_t p = 0; p < l->count && pieces; p++) {
-        const size_t start = start_of(l, p);
-        pieces[p].actions =
-            (infer_array){action_rows + start * (size_t)f->width, 2, {(int64_t)l->clip, f->width}};
-        pieces[p].poses = (infer_array){pose_rows + start * POSES_A_ROW * POSE,
-                                        3,
-                                        {(int64_t)l->clip * POSES_A_ROW, JOINTS, FEATURES_POSE_CHANNELS}};
+    infer_piece *made = malloc(l->count * sizeof *made);
+    for (size_t p = 0; p < l->count && made; p++) {
+        const size_t start = pieces_start(l, p);
+        made[p].actions = (infer_array){action_rows + start * (size_t)f->width, 2, {(int64_t)l->clip, f->width}};
+        made[p].poses = (infer_array){pose_rows + start * POSES_A_ROW * POSE,
+                                      3,
+                                      {(int64_t)l->clip * POSES_A_ROW, JOINTS, FEATURES_POSE_CHANNELS}};
     }
-    return pieces;
+    return made;
 }
 
 static loris_status check_output(const char *output) {
@@ -110,29 +70,28 @@ static loris_status check_output(const char *output) {
     return LORIS_OK;
 }
 
-loris_status loris_infer_video(loris_engine *engine, const loris_infer_settings *settings,
-                               const loris_features *given, int genre, const char *video, const char *output,
-                               loris_infer_report *report) {
+loris_status loris_infer_video(loris_engine *engine, const loris_infer_settings *settings, const loris_features *given,
+                               int genre, const char *video, const char *output, loris_infer_report *report) {
     const features *f = &given->seen;
     const preset *p;
     float *action_rows = NULL, *pose_rows = NULL;
-    infer_piece *pieces = NULL;
+    infer_piece *clips = NULL;
     infer_sounds made = {0};
     loris_status status;
     TRY(check_output(output));
     TRY(preset_from_name(settings->preset ? settings->preset : "", &p));
-    const layout l = lay_out(f->action_rows, (size_t)p->seconds * ACTIONS_RATE);
+    const pieces l = pieces_lay_out(f->action_rows, (size_t)p->seconds * ACTIONS_RATE, LEAST_OVERLAP);
     action_rows = extend(f->actions, f->action_rows, l.rows, (size_t)f->width);
     pose_rows = extend(f->poses, f->pose_rows, l.rows * POSES_A_ROW, JOINTS * FEATURES_POSE_CHANNELS);
-    pieces = action_rows && pose_rows ? cut(&l, f, action_rows, pose_rows) : NULL;
-    TRY_GOTO(pieces ? LORIS_OK : fail_memory("the features"));
+    clips = action_rows && pose_rows ? cut(&l, f, action_rows, pose_rows) : NULL;
+    TRY_GOTO(clips ? LORIS_OK : fail_memory("the features"));
     if (l.count > 1)
         log_message(LORIS_LOG_INFO, "%s: %zu clips of %d s, joined by fades", video, l.count, p->seconds);
-    TRY_GOTO(infer_pieces(engine, settings, pieces, l.count, genre, video, &made, report));
+    TRY_GOTO(infer_pieces(engine, settings, clips, l.count, genre, video, &made, report));
     status = write_joined(&made, &l, f->duration, video, output);
 done:
     free(made.samples);
-    free(pieces);
+    free(clips);
     free(action_rows);
     free(pose_rows);
     return status;

@@ -41,7 +41,8 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- one video ---------------------------------------------------------------------------------------------------- */
+/* ---- one video ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct work {
     const preparation *all;
@@ -141,7 +142,8 @@ static loris_status prepare_video(work *w, seer *s, dataset_record *record) {
     return write_clips(w, record->clips);
 }
 
-/* ---- the jobs ----------------------------------------------------------------------------------------------------- */
+/* ---- the jobs -----------------------------------------------------------------------------------------------------
+ */
 
 static void count_video(preparation *p, bool made, const dataset_video *v, const dataset_record *r) {
     const loris_prepare_settings *s = p->settings;
@@ -216,7 +218,8 @@ static loris_status run_job(void *user, int index) {
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
 static loris_status check_settings(const loris_prepare_settings *s) {
     if (!s->videos || !s->out || !s->i3d_model || !s->pose_model)

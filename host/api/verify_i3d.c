@@ -41,7 +41,7 @@ loris_status verify_i3d(verifier *v) {
     if (!v->settings->model)
         return fail(LORIS_ERROR_ARGUMENT, "make one with tools/get-i3d.sh, and name it: --model FILE",
                     "%s: golden arrays of I3D, whose weights are not part of loris-cl", v->folder);
-    TRY_GOTO(i3d_new(&i, v->compute, v->settings->model));
+    TRY_GOTO(i3d_new(&i, v->compute, v->settings->model, 1));
     TRY_GOTO(read_frames(v, &frames));
     features = malloc((size_t)i3d_features(i) * sizeof *features);
     logits = malloc((size_t)(i3d_logits(i) + 1) * sizeof *logits);

@@ -40,9 +40,10 @@ void checkpoint_close(checkpoint *c); /* NULL is allowed */
 size_t checkpoint_count(const checkpoint *c);
 const checkpoint_tensor *checkpoint_at(const checkpoint *c, size_t i);           /* in file order */
 const checkpoint_tensor *checkpoint_find(const checkpoint *c, const char *name); /* NULL when absent; O(log n) */
-const char *checkpoint_container(const checkpoint *c); /* "PyTorch zip", "PyTorch legacy", "NumPy pickle", "safetensors" */
-const char *checkpoint_section(const checkpoint *c);   /* "" = the whole file, else as "ema" or "generator.ema" */
-const json *checkpoint_metadata(const checkpoint *c);  /* of safetensors, or NULL */
+const char *
+checkpoint_container(const checkpoint *c); /* "PyTorch zip", "PyTorch legacy", "NumPy pickle", "safetensors" */
+const char *checkpoint_section(const checkpoint *c);  /* "" = the whole file, else as "ema" or "generator.ema" */
+const json *checkpoint_metadata(const checkpoint *c); /* of safetensors, or NULL */
 const char *checkpoint_path(const checkpoint *c);
 uint64_t checkpoint_bytes(const checkpoint *c); /* of the file */
 

@@ -1,5 +1,5 @@
-/* For checkpoint.c: the arrays of a pickled dict of dicts of NumPy's arrays (pickle.dump(), as of Flax's variables). Their names
- * are the keys on the way to them, joined by "/": "params/Conv3d_1a_7x7/Conv_0/kernel". */
+/* For checkpoint.c: the arrays of a pickled dict of dicts of NumPy's arrays (pickle.dump(), as of Flax's variables).
+ * Their names are the keys on the way to them, joined by "/": "params/Conv3d_1a_7x7/Conv_0/kernel". */
 #ifndef LORIS_CORE_CHECKPOINT_NUMPY_H
 #define LORIS_CORE_CHECKPOINT_NUMPY_H
 

@@ -620,7 +620,8 @@ static loris_status reduce(machine *m, const pickle_value *callable, const pickl
     }
 }
 
-/* A module's state dict carries version numbers this way, under the attribute "_metadata"; arrays carry their numbers. */
+/* A module's state dict carries version numbers this way, under the attribute "_metadata"; arrays carry their numbers.
+ */
 static loris_status set_state(const machine *m, pickle_value *object, const pickle_value *state) {
     const char *wrong = object->type == PICKLE_ARRAY   ? pickle_set_array(object, state)
                         : object->type == PICKLE_DTYPE ? pickle_set_dtype(object, state)

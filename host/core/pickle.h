@@ -1,11 +1,12 @@
-/* Python pickles, as far as PyTorch's state dicts and dicts of NumPy's arrays need them. This is no interpreter of Python: it knows containers,
- * strings, numbers and tensors, and executes nothing.
+/* Python pickles, as far as PyTorch's state dicts and dicts of NumPy's arrays need them. This is no interpreter of
+ * Python: it knows containers, strings, numbers and tensors, and executes nothing.
  *
  * Read are the binary opcodes of protocols 2 to 5. A pickle may name only what `known` in pickle.c lists
  * (collections.OrderedDict, torch._utils._rebuild_tensor_v2, torch._utils._rebuild_parameter, torch.Size, the storages
- * torch.*Storage and the types torch.float32, ...; numpy's _reconstruct, ndarray and dtype), and these are not called: each is a rule of this reader that turns
- * its arguments into a value. Any other name or opcode ends the reading with LORIS_ERROR_INPUT that says the opcode,
- * the name and the byte. Stack, memo, values and items are bounded, so that memory is too; nothing recurses.
+ * torch.*Storage and the types torch.float32, ...; numpy's _reconstruct, ndarray and dtype), and these are not called:
+ * each is a rule of this reader that turns its arguments into a value. Any other name or opcode ends the reading with
+ * LORIS_ERROR_INPUT that says the opcode, the name and the byte. Stack, memo, values and items are bounded, so that
+ * memory is too; nothing recurses.
  *
  * The result may share values (Python's memo) and may even contain itself: whoever walks it bounds the walk. */
 #ifndef LORIS_CORE_PICKLE_H

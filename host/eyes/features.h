@@ -20,15 +20,15 @@ void features_free(features *f); /* frees and zeroes; NULL is allowed */
 
 typedef void features_progress(void *user, const char *stage, double done, double total); /* "i3d", "poses" */
 
-/* Fails when the file is no model of I3D. Warns of weights whose features no published checkpoint has seen: LORIS' own came, in all
- * likelihood, from those that PyTorch's users have. */
+/* Fails when the file is no model of I3D. Warns of weights whose features no published checkpoint has seen: LORIS' own
+ * came, in all likelihood, from those that PyTorch's users have. */
 loris_status seer_check(const char *i3d_model);
 
 /* The networks that see, opened when they are first needed: for one video or many. */
 typedef struct seer seer;
 
-/* `i3d` and `eyes` name model files or their folders. `keep`: look for what an earlier run has made, by the contents of the
- * video and models and the device, in a folder "features" of the device's cache, and put there what is made. */
+/* `i3d` and `eyes` name model files or their folders. `keep`: look for what an earlier run has made, by the contents of
+ * the video and models and the device, in a folder "features" of the device's cache, and put there what is made. */
 loris_status seer_new(seer **out, compute *c, const char *i3d, const char *eyes, bool keep);
 void seer_free(seer *s); /* NULL is allowed */
 

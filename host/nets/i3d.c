@@ -126,7 +126,8 @@ loris_status i3d_read_source(const char *path, char source[I3D_SOURCE_LENGTH]) {
 static loris_status open_i3d(i3d *i, const char *path) {
     size_t bytes;
     /* A window fills a processor; graphics processors want more at once where the last layers have few positions. */
-    i->batch = i->c->dev.type & CL_DEVICE_TYPE_CPU ? 1 : 4;
+    if (i->batch == 0)
+        i->batch = i->c->dev.type & CL_DEVICE_TYPE_CPU ? 1 : 4;
     TRY(open_file(&i->file, i->memory, path, NULL));
     TRY(weights_new(&i->weights, i->c, i->file, ""));
     TRY(plan_build(&i->plan, record(i)));
@@ -134,7 +135,7 @@ static loris_status open_i3d(i3d *i, const char *path) {
     return plan_buffer(i->plan, "frames", &i->frames, &bytes);
 }
 
-loris_status i3d_new(i3d **out, compute *c, const char *path) {
+loris_status i3d_new(i3d **out, compute *c, const char *path, int batch) {
     *out = NULL;
     arena *memory = arena_new();
     i3d *i = arena_alloc(memory, 1, sizeof *i);
@@ -144,6 +145,7 @@ loris_status i3d_new(i3d **out, compute *c, const char *path) {
     }
     i->memory = memory;
     i->c = c;
+    i->batch = batch;
     loris_status status = open_i3d(i, path);
     if (status == LORIS_OK)
         *out = i;

