@@ -39,7 +39,7 @@ static loris_status write_joined(const infer_sounds *made, const pieces *l, doub
                 (size_t)(FADE_SECONDS * made->rate));
     const metadata_entry metadata[] = {{"comment", made->comment}, {"software", "loris-cl " LORIS_VERSION}};
     loris_status status = output_kind_of(output) == OUTPUT_AUDIO ? audio_write(&a, output, metadata, 2)
-                                                                 : video_mux(video, &a, output, metadata, 2);
+                                                                 : video_mux(video, &a, output, metadata, 2, 0);
     audio_free(&a);
     return status;
 }
