@@ -51,7 +51,8 @@ static int setup(void **state) {
 #define PREPARE "prepare --videos videos --pad --i3d-model i3d.safetensors --eyes movenet-lightning "
 
 static void loris(spawned *s, const char *line, const char *const *environment) {
-    spawn_line(s, LORIS_PROGRAM, line, &(spawn_settings){.folder = scratch(""), .environment = environment});
+    spawn_start_line(s, LORIS_PROGRAM, line, &(spawn_settings){.folder = scratch(""), .environment = environment});
+    spawn_wait(s, 300); /* drivers compile two networks at first, on a machine that may be busy */
 }
 
 /* The files of a dataset, by name. */
