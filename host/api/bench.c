@@ -229,6 +229,8 @@ static loris_status bench_device(bench_run *b, const loris_engine_settings *engi
     settings.profile = true;
     TRY(loris_engine_open(&b->engine, &settings));
     b->compute = b->engine->compute;
+    b->profile = b->compute->profile;
+    b->compute->profile = NULL;
     describe_device(r, b->compute, b->memory);
     r->backend = backends[b->compute->settings.backend];
     r->precision = number_name(product_storage(b->compute));
@@ -238,6 +240,7 @@ static loris_status bench_device(bench_run *b, const loris_engine_settings *engi
     energy_meter *meter = energy_open(&place, &source, &reason);
     status = measure(b, meter, source, reason);
     b->workload->close(b);
+    b->compute->profile = b->profile;
     energy_close(meter);
     return status;
 }

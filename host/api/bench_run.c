@@ -72,7 +72,11 @@ static measurement *add_stage(record *r, const char *name, const char *detail) {
 static loris_status run_stage(bench_run *b, const bench_stage *s, measurement *m, bool cold) {
     const double from = seconds_now();
     TRY(check_cancelled());
-    TRY(s->run(b));
+    b->compute->profile =
+        s->once ? b->profile : NULL; /* the network's plan is built with it, nothing is timed with it */
+    loris_status status = s->run(b);
+    b->compute->profile = NULL;
+    TRY(status);
     TRY(compute_finish(b->compute, s->name));
     const double seconds = seconds_now() - from;
     if (b->unavailable) {
@@ -120,16 +124,6 @@ static void note_scatter(bench_run *b, const measurement *m) {
                     100 * (series_trend(&m->warm) - 1));
 }
 
-/* A profile makes an event of every launch. Plans are built with it, in the first pass, and timed without. */
-static loris_status time_pass(bench_run *b, measurement **stage, measurement *single, bool cold, double *seconds) {
-    profile *kept = b->compute->profile;
-    if (!cold)
-        b->compute->profile = NULL;
-    loris_status status = one_pass(b, stage, single, cold, seconds);
-    b->compute->profile = kept;
-    return status;
-}
-
 loris_status bench_passes(bench_run *b) {
     measurement *stage[RECORD_MAX_STAGES], *single = NULL;
     series passes = {0};
@@ -151,7 +145,7 @@ loris_status bench_passes(bench_run *b) {
         if (pass > b->runs && series_scatter(&passes) <= SCATTER)
             break;
         tell(b, pass < b->runs ? pass : b->runs);
-        TRY(time_pass(b, stage, single, pass == 0, &seconds));
+        TRY(one_pass(b, stage, single, pass == 0, &seconds));
         if (pass > 0)
             series_add(&passes, seconds);
     }
@@ -209,7 +203,7 @@ static loris_status sample_nodes(bench_run *b, const int *called, int count, ser
     return LORIS_OK;
 }
 
-loris_status bench_nodes(bench_run *b) {
+static loris_status profile_nodes_of(bench_run *b) {
     profile *p = b->compute->profile;
     int *called = malloc(RECORD_MAX_NODES * sizeof *called), count = 0;
     series *seconds = NULL;
@@ -232,5 +226,12 @@ loris_status bench_nodes(bench_run *b) {
 done:
     free(called);
     free(seconds);
+    return status;
+}
+
+loris_status bench_nodes(bench_run *b) {
+    b->compute->profile = b->profile;
+    loris_status status = profile_nodes_of(b);
+    b->compute->profile = NULL;
     return status;
 }

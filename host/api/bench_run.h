@@ -37,6 +37,8 @@ struct bench_run {
     int runs;       /* samples of each stage, at least */
     double seconds; /* after which no pass is begun beyond these */
     record *record;
+    struct profile *profile; /* the device's, which has it only while the network is built and its nodes are looked at:
+                                it makes an event of every launch */
     arena *memory;
     const bench_workload *workload;
     void *state;
