@@ -113,7 +113,8 @@ static void test_strong_accents_change_the_chord(void **state) {
                 unsigned now = chord_near(&s, n->time, 0.05), then = chord_near(&s, before, 0.05);
                 assert_true(now != 0);
                 if (now == then)
-                    fail_msg("%s, seed %d: the accent at %g s keeps its chord", style_name(s.style), (int)seed, n->time);
+                    fail_msg("%s, seed %d: the accent at %g s keeps its chord", style_name(s.style), (int)seed,
+                             n->time);
                 changes++;
             }
             score_free(&s);
@@ -155,7 +156,8 @@ static void test_fills_lead_into_sections(void **state) {
             assert_true(s.section_count >= 2);
             for (size_t i = 1; i < s.section_count; i++) {
                 double to = s.sections[i].time - 0.02, from = to - bar / 2;
-                int fill = count_in(&s, PART_DRUMS, LANE_TOM, from, to) + count_in(&s, PART_DRUMS, LANE_SNARE, from, to);
+                int fill =
+                    count_in(&s, PART_DRUMS, LANE_TOM, from, to) + count_in(&s, PART_DRUMS, LANE_SNARE, from, to);
                 int usual = count_in(&s, PART_DRUMS, LANE_TOM, from - bar, to - bar) +
                             count_in(&s, PART_DRUMS, LANE_SNARE, from - bar, to - bar);
                 filled += fill > usual || count_in(&s, PART_DRUMS, LANE_TOM, from, to) > 0;

@@ -24,7 +24,7 @@ static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviation
 /* Attacks are heard this long after their note's time in what the network makes (composing.md); the sound is taken from
  * so much later in it. Seconds. */
 static const double ATTACK = 0.009;
-enum { MIX_RATE = 48000, MIX_CHANNELS = 2 };       /* where the original sound is mixed in */
+enum { MIX_RATE = 48000, MIX_CHANNELS = 2 }; /* where the original sound is mixed in */
 
 double seconds_now(void) {
     struct timespec t;

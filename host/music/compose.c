@@ -29,8 +29,8 @@ int composer_program(random_state *r, const int *choices) {
 /* How hard drums are struck, as a share of what is written for them: at all of it their strokes are the peaks of the
  * piece, for whose sake everything else has to be quiet. */
 static const double drum_share[LANE_COUNT] = {
-    [LANE_KICK] = 0.45,  [LANE_SNARE] = 0.45, [LANE_CLAP] = 0.45, [LANE_HAT] = 0.7,        [LANE_OPENHAT] = 0.7,
-    [LANE_RIDE] = 0.7,   [LANE_CRASH] = 0.5,  [LANE_TOM] = 0.45,  [LANE_PERCUSSION] = 0.5, [LANE_SHAKER] = 0.65};
+    [LANE_KICK] = 0.45, [LANE_SNARE] = 0.45, [LANE_CLAP] = 0.45, [LANE_HAT] = 0.7,        [LANE_OPENHAT] = 0.7,
+    [LANE_RIDE] = 0.7,  [LANE_CRASH] = 0.5,  [LANE_TOM] = 0.45,  [LANE_PERCUSSION] = 0.4, [LANE_SHAKER] = 0.35};
 
 loris_status composer_play(composer *c, random_state *r, phrase_note n) {
     static const double SHORTEST = 0.03;       /* pitched note, seconds */
