@@ -8,6 +8,7 @@
 #include "diffusion/context.h"
 #include "diffusion/presets.h"
 #include "nets/flow.h"
+#include "nets/movenet.h"
 #include "nets/synthetic.h"
 
 static const double LORIS_SIGMA_DATA = 0.1;
@@ -49,6 +50,13 @@ loris_status outline_loris(compute *c, bool genre, text *out) {
 
 loris_status outline_flow(compute *c, int width, int height, text *out) {
     return flow_net_outline(c, width, height, FRAMES_AT_A_TIME, out);
+}
+
+loris_status outline_movenets(compute *c, int width, int height, text *out) {
+    static const movenet_config kinds[] = {{"movenet-lightning", 192, 1}, {"movenet-thunder", 256, 1.75}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        TRY(movenet_outline(c, &kinds[i], width, height, out));
+    return LORIS_OK;
 }
 
 loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan_text) {

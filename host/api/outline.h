@@ -17,4 +17,7 @@ loris_status outline_loris(compute *c, bool genre, text *out);
 /* Optical flow over frames of width x height. */
 loris_status outline_flow(compute *c, int width, int height, text *out);
 
+/* Looks of MoveNet Lightning and Thunder at frames of width x height. */
+loris_status outline_movenets(compute *c, int width, int height, text *out);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nets/model.h"
+#include "nets/synthetic.h"
 #include "plan/plan.h"
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
@@ -121,20 +122,20 @@ product_precision movenet_precision(compute *c) {
     return compute_set_precision(c, halves ? PRECISION_F16 : PRECISION_F32);
 }
 
-static net *record(movenet_eye *e, int width, int height) {
-    net *n = net_new(e->c, e->weights, e->config.name, 1);
+static net *record(compute *c, const weights *w, const movenet_config *config, int width, int height) {
+    net *n = net_new(c, w, config->name, 1);
     if (!n)
         return NULL;
     tensor frame = net_input(n, "frame", PHASE_STEP, shape_2d(1, height, width, 3), STORE_U8);
     tensor squares = net_input(n, "square", PHASE_STEP, shape_1d(1, 1, 3), STORE_F32);
-    net_output(n, "joints", movenet(n, &e->config, crop(n, frame, squares, e->config.size)));
+    net_output(n, "joints", movenet(n, config, crop(n, frame, squares, config->size)));
     return n;
 }
 
 /* The weights are f16 in the file. The thin layers of a MobileNet do not stand bf16: scores change by up to 0.2. */
 static loris_status build(movenet_eye *e, int width, int height) {
     const product_precision asked = movenet_precision(e->c);
-    loris_status status = plan_build(&e->plan, record(e, width, height));
+    loris_status status = plan_build(&e->plan, record(e->c, e->weights, &e->config, width, height));
     compute_set_precision(e->c, asked);
     return status;
 }
@@ -217,4 +218,18 @@ loris_status movenet_look(movenet_eye *e, square s, float *points) {
         points[3 * j + 1] = s.top + y * s.side;
     }
     return LORIS_OK;
+}
+
+loris_status movenet_outline(compute *c, const movenet_config *config, int width, int height, text *out) {
+    weights *w;
+    plan *p = NULL;
+    TRY(weights_new_generated(&w, c, synthetic_weight));
+    const product_precision asked = movenet_precision(c);
+    loris_status status = plan_draft(&p, record(c, w, config, width, height));
+    compute_set_precision(c, asked);
+    if (status == LORIS_OK)
+        plan_describe(p, out);
+    plan_free(p);
+    weights_free(w);
+    return status == LORIS_OK && text_failed(out) ? fail_memory("a plan's description") : status;
 }

@@ -48,4 +48,7 @@ loris_status movenet_show(movenet_eye *e, const uint8_t *frame);
 /* Looks at a square of it: points [MOVENET_JOINTS][3], x, y in pixels of the frame, score. */
 loris_status movenet_look(movenet_eye *e, square s, float *points);
 
+/* What a look would compute on a device, appended as plan_describe() tells it; of made-up weights. */
+loris_status movenet_outline(compute *c, const movenet_config *config, int width, int height, text *out);
+
 #endif

@@ -1,7 +1,7 @@
 /*
  * dump-kernels DIR MODEL: writes every kernel that the program's networks are lowered to on imagined devices, for
  * compilers that need no device. Networks: the spectrogram model MODEL, the published LORIS with and without genres, its
- * visual encoder, optical flow; in every precision, with every backend that has kernels in OpenCL C, and with everything
+ * visual encoder, optical flow, MoveNet; in every precision, with every backend that has kernels in OpenCL C, and with everything
  * that a tuner may choose (of sizes: with f32, or in half precision).
  *
  *     DIR/options        what the texts are compiled with
@@ -51,6 +51,7 @@ static loris_status draft_all(compute *c, const char *model_path) {
     TRY_GOTO(outline_loris(c, false, &lines));
     TRY_GOTO(outline_loris(c, true, &lines));
     TRY_GOTO(outline_flow(c, 256, 144, &lines));
+    TRY_GOTO(outline_movenets(c, 640, 360, &lines));
 done:
     text_free(&lines);
     weights_free(w);
