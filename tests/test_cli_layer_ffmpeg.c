@@ -1,5 +1,5 @@
-/* Seen from outside, by an OpenCL layer: more steps make no more buffers, programs or kernels, and each step launches
- * the same. */
+/* Seen from outside, by an OpenCL layer: more steps make no more buffers, programs or kernels, each step launches the
+ * same, and in none does the host wait for the device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "compare.h"
 
 typedef struct counts {
-    int buffers, programs, kernels, launches;
+    int buffers, programs, kernels, launches, waits;
 } counts;
 
 static const char rhythm_json[] =
@@ -53,7 +53,8 @@ static counts run(const char *line) {
     size_t size;
     char *text_read = scratch_read(scratch("counts"), &size);
     counts c;
-    assert_int_equal(sscanf(text_read, "%d %d %d %d", &c.buffers, &c.programs, &c.kernels, &c.launches), 4);
+    assert_int_equal(sscanf(text_read, "%d %d %d %d %d", &c.buffers, &c.programs, &c.kernels, &c.launches, &c.waits),
+                     5);
     free(text_read);
     remove(scratch("counts"));
     return c;
@@ -68,6 +69,7 @@ static void expect_equal_steps(const counts c[3]) {
         assert_int_equal(c[i].kernels, c[0].kernels);
     }
     assert_true(c[1].launches > c[0].launches);
+    assert_true(c[2].waits <= c[1].waits); /* runs before it may wait to keep what they compiled */
     assert_int_equal(c[2].launches - c[1].launches, c[1].launches - c[0].launches);
 }
 
@@ -100,8 +102,22 @@ static void steps_of_a_conditional_network(void **state) {
     expect_equal_steps(c);
 }
 
+/* A sampler that draws noise in each step sends it while the device works. */
+static void steps_that_draw_noise(void **state) {
+    (void)state;
+    counts c[3];
+    for (int i = 0; i < 3; i++) {
+        char line[256];
+        snprintf(line, sizeof line,
+                 "-q --rhythm rhythm.json --seed 1 --guidance 1 --sampler aeuler --steps %d -o out.wav clip.mp4", 4 + 2 * i);
+        c[i] = run(line);
+    }
+    expect_equal_steps(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(steps_of_the_default_model),
+                                       cmocka_unit_test(steps_that_draw_noise),
                                        cmocka_unit_test(steps_of_a_conditional_network)};
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

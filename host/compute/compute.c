@@ -185,6 +185,15 @@ loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *
     return LORIS_OK;
 }
 
+loris_status buffer_send(compute *c, cl_mem buffer, const void *data, size_t bytes, cl_event *done, const char *what) {
+    TRY(compute_check(c, clEnqueueWriteBuffer(c->queue, buffer, CL_FALSE, 0, bytes, data, 0, NULL, done),
+                      "clEnqueueWriteBuffer", what));
+    if (!c->profile)
+        return LORIS_OK;
+    TRY(compute_check(c, clRetainEvent(*done), "clRetainEvent", what));
+    return profile_transfer(c, "write", what, bytes, *done);
+}
+
 loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what) {
     uint8_t *to = data;
     for (size_t done = 0; done < bytes;) {

@@ -100,6 +100,12 @@ void buffer_free(cl_mem *buffer);
 loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *data, size_t bytes, const char *what);
 loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what);
 
+/* Writing without waiting, for what is sent while the device works: `data` must stay until compute_wait(done). */
+loris_status buffer_send(compute *c, cl_mem buffer, const void *data, size_t bytes, cl_event *done, const char *what);
+
+/* Waits for an event, releases it and sets it to NULL (NULL is allowed). Cancelling is noticed; the event then stays. */
+loris_status compute_wait(compute *c, cl_event *event, const char *node);
+
 /* Called before each enqueue with the work about to be enqueued: returns LORIS_CANCELLED when asked to stop, and waits
  * so that at most about 200 ms of work is in flight: the chunk being enqueued and the one before it, about 80 ms each
  * at the measured speed. The first chunk is an eighth of that. A chunk also ends after a number of launches that adapts

@@ -50,12 +50,12 @@ static loris_status check_event(const compute *c, cl_event event, bool *complete
 
 /* Polls, with pauses of at most 2 ms: clWaitForEvents() could not be interrupted. The next chunk is in the queue
  * meanwhile, so the pauses cost the device nothing. */
-static loris_status wait_for_pending(compute *c, const char *node) {
+static loris_status wait_for(compute *c, cl_event event, const char *node) {
     long pause = 50 * 1000;
     for (;;) {
         bool complete;
         TRY(check_cancelled());
-        TRY(check_event(c, c->throttle.pending, &complete, node));
+        TRY(check_event(c, event, &complete, node));
         if (complete)
             return LORIS_OK;
         nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
@@ -96,7 +96,7 @@ static loris_status end_chunk(compute *c, const char *node) {
     loris_status status = LORIS_OK;
     TRY_GOTO(compute_check(c, clFlush(c->queue), "clFlush", node));
     if (t->pending) {
-        TRY_GOTO(wait_for_pending(c, node));
+        TRY_GOTO(wait_for(c, t->pending, node));
         started = seconds_now();
         learn(t, started - t->pending_since);
         clReleaseEvent(t->pending);
@@ -111,6 +111,16 @@ static loris_status end_chunk(compute *c, const char *node) {
 done:
     clReleaseEvent(marker);
     return status;
+}
+
+loris_status compute_wait(compute *c, cl_event *event, const char *node) {
+    if (!*event)
+        return LORIS_OK;
+    TRY(compute_check(c, clFlush(c->queue), "clFlush", node));
+    TRY(wait_for(c, *event, node));
+    clReleaseEvent(*event);
+    *event = NULL;
+    return LORIS_OK;
 }
 
 static loris_status check_native(compute *c, const char *node) {

@@ -43,6 +43,8 @@ struct sampler {
     cl_mem channels[UNET_MAX_LEVELS + 1], features;
     size_t elements; /* of x: [clips][windows.total][in_channels] */
     float *host;     /* [elements] */
+    float *sent[2];  /* [elements]: noise on its way to the device, in turns, so that neither waits for the other */
+    cl_event arrived[2];
     sampling_report report;
     bool estimated; /* nothing is made: sizes are added up */
 };
@@ -165,19 +167,27 @@ static loris_status begin_denoiser(sampler *r, const denoiser *e) {
     return plan_run(e->plan, PHASE_RUN, 0);
 }
 
-/* One draw of noise over each clip, in r->host. */
 /* A factor that was left out is 1. */
 static double or_one(double factor) {
     return factor > 0 ? factor : 1;
 }
 
-static loris_status draw_noise(sampler *r) {
+/* One draw of noise over each clip. */
+static loris_status draw_noise(sampler *r, float *out) {
     const sampling_request *q = &r->request;
     const size_t each = r->elements / (size_t)r->clips;
     for (size_t i = 0; i < (size_t)r->clips; i++)
-        TRY(q->noise(q->noise_users ? q->noise_users[i] : q->noise_user, r->draws, 0, each, r->host + i * each));
+        TRY(q->noise(q->noise_users ? q->noise_users[i] : q->noise_user, r->draws, 0, each, out + i * each));
     r->draws++;
     return LORIS_OK;
+}
+
+/* Draws noise and sends it, while the device is still at work on the evaluations before. */
+static loris_status send_noise(sampler *r) {
+    const int turn = r->draws & 1;
+    TRY(compute_wait(r->compute, &r->arrived[turn], "noise"));
+    TRY(draw_noise(r, r->sent[turn]));
+    return buffer_send(r->compute, r->noise, r->sent[turn], r->elements * sizeof(float), &r->arrived[turn], "noise");
 }
 
 /* r->host becomes the sample. */
@@ -194,7 +204,7 @@ static loris_status begin_clips(sampler *r) {
         TRY(upload_channels(r, i));
     TRY(begin_denoiser(r, &r->plain));
     TRY(begin_denoiser(r, &r->guided));
-    TRY(draw_noise(r));
+    TRY(draw_noise(r, r->host));
     const float scale = (float)(r->sigmas[0] * or_one(r->settings.temperature));
     for (size_t i = 0; i < r->elements; i++)
         r->host[i] *= scale;
@@ -429,7 +439,7 @@ static loris_status renoise(sampler *r, float before, float after) {
     const float sigma = (float)sqrt((double)before * before - (double)after * after);
     loris_status status = buffer_read(r->compute, r->x, 0, sample, r->elements * sizeof(float), "the sample");
     if (status == LORIS_OK)
-        status = draw_noise(r);
+        status = draw_noise(r, r->host);
     for (size_t i = 0; status == LORIS_OK && i < r->elements; i++)
         r->host[i] = sample[i] + sigma * r->host[i];
     free(sample);
@@ -441,10 +451,8 @@ static loris_status make_step(sampler *r, int first, int count, int *done) {
     for (int i = first; i < first + count; i++) {
         TRY(evaluate(r, r->is_guided[i] ? &r->guided : &r->plain, r->row[i], *done));
         *done += r->windows.count;
-        if (r->evaluations[i].draw >= 0) {
-            TRY(draw_noise(r));
-            TRY(buffer_write(r->compute, r->noise, 0, r->host, r->elements * sizeof(float), "noise"));
-        }
+        if (r->evaluations[i].draw >= 0)
+            TRY(send_noise(r));
         TRY(plan_run(r->update, PHASE_STEP, i));
     }
     return LORIS_OK;
@@ -455,7 +463,7 @@ static loris_status inpaint_step(sampler *r, int first, int count, int *done) {
     float *noise = calloc(r->elements, sizeof *noise);
     if (!noise)
         return fail_memory("a sampler");
-    loris_status status = draw_noise(r);
+    loris_status status = draw_noise(r, r->host);
     memcpy(noise, r->host, r->elements * sizeof *noise);
     for (int k = 0; status == LORIS_OK && k < resamples; k++) {
         status = merge_source(r, r->sigmas[step], noise);
@@ -518,8 +526,11 @@ static loris_status outline(sampler *r) {
 
 static loris_status prepare(sampler *r) {
     TRY(outline(r));
+    const bool sends = sampler_is_stochastic(r->settings.sampler);
     r->host = calloc(r->elements, sizeof *r->host);
-    if (!r->host)
+    for (int i = 0; i < 2 && sends; i++)
+        r->sent[i] = calloc(r->elements, sizeof *r->sent[i]);
+    if (!r->host || (sends && !(r->sent[0] && r->sent[1])))
         return fail_memory("a sampler");
     TRY(make_buffers(r, r->guided.evaluations > 0));
     TRY(build_denoiser(r, &r->plain, false));
@@ -548,6 +559,11 @@ void sampler_free(sampler *r) {
     free(r->is_guided);
     free(r->row);
     free(r->host);
+    for (int i = 0; i < 2; i++) {
+        if (r->arrived[i])
+            clReleaseEvent(r->arrived[i]);
+        free(r->sent[i]);
+    }
     free(r);
 }
 

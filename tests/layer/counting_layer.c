@@ -1,5 +1,6 @@
-/* An OpenCL layer (cl_layer.h) that counts from outside what a program makes and launches. At exit it writes "buffers
- * programs kernels launches" to the file $LORIS_COUNTS. Load it with OPENCL_LAYERS. */
+/* An OpenCL layer (cl_layer.h) that counts from outside what a program makes and launches, and how often its host waits
+ * for the device. At exit it writes "buffers programs kernels launches waits" to the file $LORIS_COUNTS. Load it with
+ * OPENCL_LAYERS. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,14 +11,14 @@
 
 static cl_icd_dispatch table;
 static const cl_icd_dispatch *target;
-static atomic_int buffers, programs, kernels, launches;
+static atomic_int buffers, programs, kernels, launches, waits;
 
 static void report(void) {
     const char *path = getenv("LORIS_COUNTS");
     FILE *f = path ? fopen(path, "w") : NULL;
     if (!f)
         return;
-    fprintf(f, "%d %d %d %d\n", buffers, programs, kernels, launches);
+    fprintf(f, "%d %d %d %d %d\n", buffers, programs, kernels, launches, waits);
     fclose(f);
 }
 
@@ -61,6 +62,36 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
     return target->clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, count, wait, event);
 }
 
+static cl_int CL_API_CALL finish(cl_command_queue queue) {
+    waits++;
+    return target->clFinish(queue);
+}
+
+static cl_int CL_API_CALL wait_for_events(cl_uint count, const cl_event *events) {
+    waits++;
+    return target->clWaitForEvents(count, events);
+}
+
+static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
+                                      size_t size, void *to, cl_uint count, const cl_event *wait, cl_event *event) {
+    waits += blocking != CL_FALSE;
+    return target->clEnqueueReadBuffer(queue, buffer, blocking, offset, size, to, count, wait, event);
+}
+
+static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
+                                       size_t size, const void *from, cl_uint count, const cl_event *wait,
+                                       cl_event *event) {
+    waits += blocking != CL_FALSE;
+    return target->clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, from, count, wait, event);
+}
+
+static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags,
+                                    size_t offset, size_t size, cl_uint count, const cl_event *wait, cl_event *event,
+                                    cl_int *error) {
+    waits += blocking != CL_FALSE;
+    return target->clEnqueueMapBuffer(queue, buffer, blocking, flags, offset, size, count, wait, event, error);
+}
+
 CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, void *value, size_t *size_out) {
     static const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
     static const char text[] = "loris-cl counting layer";
@@ -88,6 +119,11 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch
     table.clCreateProgramWithBinary = create_program_from_binary;
     table.clCreateKernel = create_kernel;
     table.clEnqueueNDRangeKernel = launch;
+    table.clFinish = finish;
+    table.clWaitForEvents = wait_for_events;
+    table.clEnqueueReadBuffer = read_buffer;
+    table.clEnqueueWriteBuffer = write_buffer;
+    table.clEnqueueMapBuffer = map_buffer;
     *count_out = sizeof table / sizeof table.clGetPlatformIDs;
     *table_out = &table;
     atexit(report);
