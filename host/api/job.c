@@ -24,7 +24,9 @@ static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviation
 /* Attacks are heard this long after their note's time in what the network makes (composing.md); the sound is taken from
  * so much later in it. Seconds. */
 static const double ATTACK = 0.009;
-enum { MIX_RATE = 48000, MIX_CHANNELS = 2 }; /* where the original sound is mixed in */
+/* A soundtrack is heard from two speakers: the network's one channel is given to both. The original sound is mixed in at
+ * MIX_RATE. */
+enum { MIX_RATE = 48000, MIX_CHANNELS = 2 };
 
 double seconds_now(void) {
     struct timespec t;
@@ -227,6 +229,7 @@ static loris_status sound(making *m) {
     loris_status status = phase_stream_push(stream, m->bands, j->rows, true, keep_samples, m);
     phase_stream_free(stream);
     TRY(status);
+    TRY(audio_convert(a, b->rate, MIX_CHANNELS));
     return audio_normalise(a, TARGET_LUFS, TRUE_PEAK_DB, &m->take->report.gain_db);
 }
 
