@@ -43,7 +43,7 @@ static const style_profile profiles[STYLE_COUNT] = {
                     .hat = {EIGHTHS, SIXTEENTHS}, .ghost = {".......x.x.x....", "..x....x.x.....x"},
                     .bass_line = {"x..x..x...x...x."},
                     .comping = {"..x..x...x....x.", "...x...x..x....x"}, .hat_lane = LANE_HAT,
-                    .harmony_velocity = 92, .comping_gate = 0.92, .minor = 0.4, .sevenths = 1, .fills = true},
+                    .harmony_velocity = 80, .comping_gate = 0.92, .minor = 0.4, .sevenths = 1, .fills = true},
     [STYLE_ROCK] = {.name = "rock", .bpm_low = 100, .bpm_high = 148, .energy = 0.85,
                     .bass = {34, 33, -1}, .harmony = {29, 30, 27, -1}, .lead = {29, 30, -1},
                     .kick = {HALVES, "x.x.....x.......", "x.......x.x....."}, .snare = {BACKBEAT}, .hat = {EIGHTHS},
