@@ -365,7 +365,7 @@ static void without_a_usable_folder_programs_are_built_all_the_same(void **state
     temporary_write(at->root, "cache", "x", 1, NULL);
     messages_keep();
     open_device(at);
-    assert_true(messages_contain("not kept"));
+    assert_true(messages_contain("nothing is kept"));
     assert_true(build_run_store(at, 2));
     /* gone between opening and storing */
     compute_close(at->c);
