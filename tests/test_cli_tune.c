@@ -49,8 +49,8 @@ static void test_what_is_found_is_kept_and_used(void **state) {
     assert_true(shapes->count >= 1);
     for (size_t i = 0; i < shapes->count; i++) {
         double speed, usual;
-        assert_ok(json_need_number(&shapes->item[i], "speed", 1e-9, 1e18, &speed, "tune"));
-        assert_ok(json_need_number(&shapes->item[i], "default_speed", 1e-9, 1e18, &usual, "tune"));
+        assert_ok(json_need_number(&shapes->item[i], "speed", 1, 1e18, &speed, "tune"));
+        assert_ok(json_need_number(&shapes->item[i], "default_speed", 1, 1e18, &usual, "tune"));
         assert_true(speed >= usual);
     }
     assert_ok(json_need_number(found, "shapes_changed", 0, (double)shapes->count, &changed, "tune"));

@@ -45,7 +45,7 @@ typedef struct tuned_choice {
 typedef struct tuned_entry {
     tuned_shape shape;
     tuned_choice choice;
-    double speed, default_speed; /* FLOP a second, with the choice and without; of streams bytes, of CLBlast's sets passes */
+    double speed, default_speed; /* FLOP a second, with the choice and without; for streams bytes */
     double error;                /* root of the mean square, relative to the result's */
     char name[48];               /* of the choice: "own tile 128x64x8" */
 } tuned_entry;

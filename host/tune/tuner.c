@@ -186,9 +186,10 @@ static loris_status tune_one(const tuner_request *q, const tuned_shape *work, tu
 
 /* ---- CLBlast's parameters ---------------------------------------------------------------------------------------- */
 
-/* Seconds that CLBlast takes with a set of parameters for the largest products of f32. */
-static loris_status time_set(const tuner_request *q, int set, double *seconds) {
-    *seconds = 0;
+/* FLOP a second of CLBlast with a set of parameters over the largest products of f32; 0 where one of them fails. */
+static loris_status measure_set(const tuner_request *q, int set, double *speed) {
+    double flop = 0, seconds = 0;
+    *speed = 0;
     for (int i = 0, seen = 0; i < q->works->count && seen < CLBLAST_SHAPES; i++) {
         const tuned_shape *work = &q->works->works[i].shape;
         tuner_measure m;
@@ -196,9 +197,13 @@ static loris_status time_set(const tuner_request *q, int set, double *seconds) {
             continue;
         TRY(q->measure(q->measure_user, q->compute, work, &(tuned_choice){USE_CLBLAST, {set, 0, 0}}, 1, &m));
         const double score = tuner_score(&m, TYPE_F32);
-        *seconds += score > 0 ? q->works->works[i].flop / score : HUGE_VAL;
+        if (!(score > 0))
+            return LORIS_OK;
+        flop += q->works->works[i].flop;
+        seconds += q->works->works[i].flop / score;
         seen++;
     }
+    *speed = seconds > 0 ? flop / seconds : 0;
     return LORIS_OK;
 }
 
@@ -227,15 +232,15 @@ static loris_status reconsider(const tuner_request *q, int set, tuning *out) {
 /* Where CLBlast comes near what is fastest, its parameters may decide. What it was given cannot be taken back, so its
  * own come first. */
 static loris_status tune_clblast(const tuner_request *q, tuning *out) {
-    double own, seconds, least;
+    double own, speed, most;
     int best = 0;
-    TRY(time_set(q, 0, &own));
-    least = own / WORTH;
+    TRY(measure_set(q, 0, &own));
+    most = own * WORTH;
     for (int set = 1; set <= CLBLAST_SETS; set++) {
         TRY(check_cancelled());
-        TRY(time_set(q, set, &seconds));
-        if (seconds < least) {
-            least = seconds;
+        TRY(measure_set(q, set, &speed));
+        if (speed > most) {
+            most = speed;
             best = set;
         }
     }
@@ -244,8 +249,8 @@ static loris_status tune_clblast(const tuner_request *q, tuning *out) {
     TRY(reconsider(q, best, out));
     return tuning_add(out, &(tuned_entry){.shape = {.kind = TUNED_CLBLAST},
                                           .choice = {USE_SIZE, {best, 0, 0}},
-                                          .speed = 1 / least,
-                                          .default_speed = 1 / own});
+                                          .speed = most,
+                                          .default_speed = own});
 }
 
 loris_status tuner_run(const tuner_request *q, tuning *out) {
