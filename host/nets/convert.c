@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/safetensors_write.h"
+#include "core/tfjs.h"
 #include "nets/i3d_convert.h"
+#include "nets/movenet_convert.h"
 
 enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20 }; /* numbers at a time; bytes read until memory is given back */
 
@@ -155,10 +157,13 @@ static loris_status write_output(job *j, const char *path, convert_result *resul
     return safetensors_commit(out);
 }
 
-/* Networks of other kinds are known by their tensors' names; *taken when it was one of them. */
+/* Networks of other kinds are known by their container or their tensors' names; *taken when it was one of them. */
 static loris_status convert_other(const char *input, const char *output, const convert_settings *settings,
                                   convert_result *result, bool *taken) {
     checkpoint *file;
+    *taken = tfjs_recognise(input);
+    if (*taken)
+        return movenet_convert(input, output, settings, result);
     TRY(checkpoint_open(&file, input));
     *taken = i3d_recognise(file);
     loris_status status = *taken ? i3d_convert(file, output, settings, result) : LORIS_OK;

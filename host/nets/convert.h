@@ -4,7 +4,7 @@
  * is stored once, as "...unet."; LORIS_ERROR_INPUT names a tensor that differs under its two names. The
  * hyper-parameters are inferred (hyper.h), every tensor is checked against them, and they become the metadata entry
  * "config", beside what else the configuration holds. A bare U-Net of audio-diffusion-pytorch is taken too, and the
- * weights of I3D are, for which see i3d_convert.h.
+ * weights of I3D and of MoveNet are, for which see i3d_convert.h and movenet_convert.h.
  *
  * Numbers that are infinite or not numbers are refused. Matrices and kernels take the wanted type. In files of f16 and
  * bf16, vectors (biases, gains, frequencies, position tables: no more than one dimension over 1) stay what they are,
