@@ -168,6 +168,14 @@ static void types_have_names(void **state) {
     assert_string_equal(device_type_name(CL_DEVICE_TYPE_CUSTOM), "device");
 }
 
+/* Mesa's llvmpipe is a CPU that works as GPUs do. */
+static void some_cpus_work_as_gpus_do(void **state) {
+    (void)state;
+    assert_true(device_is_simt(&(device){.type = CL_DEVICE_TYPE_GPU, .float_width = 4}));
+    assert_true(device_is_simt(&(device){.type = CL_DEVICE_TYPE_CPU, .float_width = 1}));
+    assert_false(device_is_simt(&(device){.type = CL_DEVICE_TYPE_CPU, .float_width = 4}));
+}
+
 static void expect_tidy(const char *s) {
     assert_non_null(s);
     size_t length = strlen(s);
@@ -267,6 +275,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(long_lists_of_candidates_are_cut),
         cmocka_unit_test(no_device_tells_what_to_install),
         cmocka_unit_test(types_have_names),
+        cmocka_unit_test(some_cpus_work_as_gpus_do),
         cmocka_unit_test(this_machines_devices_are_described),
         cmocka_unit_test(without_a_driver_opening_says_what_to_install),
     };

@@ -158,10 +158,12 @@ static void expect_consistent(const profile *p) {
     }
 }
 
-static void calls_are_counted_and_timed(void **state) {
-    (void)state;
+static void expect_counts_and_times(bool by_the_host) {
     recording r = open_recording();
     const profile *p = r.device->profile;
+    if (by_the_host)
+        profile_use_host_times(r.device->profile);
+    const double begin = profile_now();
     assert_ok(profile_reset(r.device));
     for (int turn = 0; turn < 4; turn++)
         for (int e = 0; e < EVALUATIONS; e++)
@@ -179,6 +181,10 @@ static void calls_are_counted_and_timed(void **state) {
     }
     assert_int_equal(steps, 3);
     expect_consistent(p);
+    size_t count;
+    const profile_span *spans = profile_spans(p, &count);
+    for (size_t i = 0; by_the_host && i < count; i++)
+        assert_true(spans[i].start >= begin && spans[i].end > spans[i].start && spans[i].end <= profile_now());
 
     assert_ok(plan_run(r.plan, PHASE_RUN, 0));
     float got[LENGTH * OUTPUTS];
@@ -196,11 +202,21 @@ static void calls_are_counted_and_timed(void **state) {
     assert_int_equal(reads, 1);
 
     assert_ok(profile_reset(r.device));
-    size_t count;
     profile_spans(p, &count);
     assert_int_equal(count, 0);
     expect_consistent(p);
     close_recording(&r);
+}
+
+static void calls_are_counted_and_timed(void **state) {
+    (void)state;
+    expect_counts_and_times(false);
+}
+
+/* As on drivers whose clock stands still. */
+static void calls_can_be_timed_by_the_host(void **state) {
+    (void)state;
+    expect_counts_and_times(true);
 }
 
 static void recording_changes_no_result(void **state) {
@@ -277,6 +293,7 @@ int main(void) {
         cmocka_unit_test(costs_are_known_without_running), cmocka_unit_test(nothing_is_recorded_unless_asked),
         cmocka_unit_test(calls_are_counted_and_timed),     cmocka_unit_test(recording_changes_no_result),
         cmocka_unit_test(cut_launches_belong_to_one_call), cmocka_unit_test(every_backend_is_recorded),
+        cmocka_unit_test(calls_can_be_timed_by_the_host),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -62,7 +62,7 @@ static loris_status add_choices(loris_findings *f, compute *c) {
     TRY(known_answer_draft(c, &w, &p));
     FACT("choices", "streams",
          wide_items(c) ? "a CPU: each item takes long runs of numbers"
-                       : "not a CPU: neighbouring items take neighbours",
+                       : "items fill its vectors: neighbouring items take neighbours",
          "%d numbers an item", wide_items(c) ? stream_on(c).vector * stream_on(c).repeats : stream_on(c).vector);
     for (int k = 0; k < plan_node_count(p); k++) {
         char dims[96];

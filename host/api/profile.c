@@ -239,6 +239,7 @@ static void write_all(trace *t, const device *d) {
     json_string(w, "device", d->name);
     json_string(w, "platform", d->platform_name);
     json_string(w, "driver", d->driver);
+    json_string(w, "clock", profile_is_of_host(t->profile) ? "the host's: the driver's stands still" : "the device's");
     json_close(w, '}');
     json_open(w, "traceEvents", '[');
     find_zero(t);

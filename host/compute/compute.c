@@ -173,12 +173,12 @@ loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *
     for (size_t done = 0; done < bytes;) {
         TRY(check_cancelled());
         size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
-        cl_event event = NULL;
+        launch_events events = profile_begin(c);
         cl_int error = clEnqueueWriteBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, from + done, 0, NULL,
-                                            c->profile ? &event : NULL);
+                                            c->profile ? &events.last : NULL);
         TRY(compute_check(c, error, "clEnqueueWriteBuffer", what));
-        if (event)
-            TRY(profile_transfer(c, "write", what, piece, event));
+        if (c->profile)
+            TRY(profile_transfer(c, "write", what, piece, events));
         TRY(pace_drained(c, what));
         done += piece;
     }
@@ -186,12 +186,14 @@ loris_status buffer_write(compute *c, cl_mem buffer, size_t offset, const void *
 }
 
 loris_status buffer_send(compute *c, cl_mem buffer, const void *data, size_t bytes, cl_event *done, const char *what) {
+    launch_events events = profile_begin(c);
     TRY(compute_check(c, clEnqueueWriteBuffer(c->queue, buffer, CL_FALSE, 0, bytes, data, 0, NULL, done),
                       "clEnqueueWriteBuffer", what));
     if (!c->profile)
         return LORIS_OK;
     TRY(compute_check(c, clRetainEvent(*done), "clRetainEvent", what));
-    return profile_transfer(c, "write", what, bytes, *done);
+    events.last = *done;
+    return profile_transfer(c, "write", what, bytes, events);
 }
 
 loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, size_t bytes, const char *what) {
@@ -199,12 +201,12 @@ loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, s
     for (size_t done = 0; done < bytes;) {
         TRY(check_cancelled());
         size_t piece = bytes - done < transfer_piece ? bytes - done : transfer_piece;
-        cl_event event = NULL;
+        launch_events events = profile_begin(c);
         cl_int error = clEnqueueReadBuffer(c->queue, buffer, CL_TRUE, offset + done, piece, to + done, 0, NULL,
-                                           c->profile ? &event : NULL);
+                                           c->profile ? &events.last : NULL);
         TRY(compute_check(c, error, "clEnqueueReadBuffer", what));
-        if (event)
-            TRY(profile_transfer(c, "read", what, piece, event));
+        if (c->profile)
+            TRY(profile_transfer(c, "read", what, piece, events));
         TRY(pace_drained(c, what));
         done += piece;
     }

@@ -301,6 +301,10 @@ loris_status device_choose(const device *list, int count, const char *wanted, in
     return choose_name(list, count, wanted, index);
 }
 
+bool device_is_simt(const device *d) {
+    return !(d->type & CL_DEVICE_TYPE_CPU) || d->float_width == 1;
+}
+
 const char *device_type_name(cl_device_type type) {
     if (type & CL_DEVICE_TYPE_GPU)
         return "GPU";

@@ -29,6 +29,7 @@ struct profile {
     bool failed;          /* out of memory */
     cl_ulong device_zero; /* nanoseconds of the device's clock ... */
     double host_zero;     /* ... at this second of the host's */
+    bool of_host;         /* the device's clock stands still: launches are waited for and timed here */
 };
 
 /* Room for one more of what `array` holds. */
@@ -59,7 +60,7 @@ static loris_status event_time(const compute *c, cl_event event, cl_profiling_in
 
 /* A transfer of one number, between two looks at the host's clock: the shorter the round trip, the better the two
  * clocks are known against each other. OpenCL 1.2 has nothing better (2.1 has clGetDeviceAndHostTimer). */
-static loris_status compare_clocks(compute *c, cl_mem number, double *best) {
+static loris_status compare_clocks(compute *c, cl_mem number, double *best, cl_ulong *end) {
     profile *p = c->profile;
     const cl_int zero = 0;
     cl_event event = NULL;
@@ -67,15 +68,14 @@ static loris_status compare_clocks(compute *c, cl_mem number, double *best) {
     TRY(compute_check(c, clEnqueueWriteBuffer(c->queue, number, CL_TRUE, 0, sizeof zero, &zero, 0, NULL, &event),
                       "clEnqueueWriteBuffer", "a number to compare clocks by"));
     const double after = profile_now();
-    cl_ulong end = 0;
     /* Intel's driver returns from a blocking write before its event is complete. */
     loris_status status = compute_check(c, clWaitForEvents(1, &event), "clWaitForEvents", NULL);
     if (status == LORIS_OK)
-        status = event_time(c, event, CL_PROFILING_COMMAND_END, &end);
+        status = event_time(c, event, CL_PROFILING_COMMAND_END, end);
     clReleaseEvent(event);
     if (status == LORIS_OK && after - before < *best) {
         *best = after - before;
-        p->device_zero = end;
+        p->device_zero = *end;
         p->host_zero = 0.5 * (before + after);
     }
     return status;
@@ -97,10 +97,25 @@ loris_status profile_open(compute *c) {
     TRY(buffer_new(c, &number, sizeof(cl_int), NULL, "a number to compare clocks by"));
     loris_status status = LORIS_OK;
     double best = DBL_MAX;
+    cl_ulong first = 0, last = 0;
     for (int i = 0; i < 16 && status == LORIS_OK; i++)
-        status = compare_clocks(c, number, &best);
+        status = compare_clocks(c, number, &best, i == 0 ? &first : &last);
+    if (last <= first)
+        profile_use_host_times(p);
     buffer_free(&number);
     return status;
+}
+
+void profile_use_host_times(profile *p) {
+    p->of_host = true;
+}
+
+bool profile_is_of_host(const profile *p) {
+    return p->of_host;
+}
+
+launch_events profile_begin(const compute *c) {
+    return (launch_events){.enqueued = c->profile ? profile_now() : 0};
 }
 
 void launch_events_release(launch_events *e) {
@@ -133,17 +148,10 @@ void profile_close(compute *c) {
 
 /* ---- taking in --------------------------------------------------------------------------------------------------- */
 
-static loris_status add_span(compute *c, int node, const launch_events *e) {
-    profile *p = c->profile;
-    cl_ulong start, end;
-    TRY(event_time(c, e->last, CL_PROFILING_COMMAND_END, &end));
-    TRY(event_time(c, e->before ? e->before : e->last,
-                   e->before ? CL_PROFILING_COMMAND_END : CL_PROFILING_COMMAND_START, &start));
+static loris_status add_span(profile *p, int node, double start, double end) {
     TRY(make_room((void **)&p->spans, p->span_count, &p->span_capacity, sizeof *p->spans));
-    if (end < start) /* a marker and what follows it may be stamped by different clocks of the driver */
-        end = start;
-    const double seconds = 1e-9 * (double)(end - start);
-    p->spans[p->span_count++] = (profile_span){node, host_seconds(p, start), host_seconds(p, end)};
+    const double seconds = end - start;
+    p->spans[p->span_count++] = (profile_span){node, start, end};
     profile_total *t = &p->records[node].total;
     if (t->launches == 0 || seconds < t->min_seconds)
         t->min_seconds = seconds;
@@ -152,6 +160,23 @@ static loris_status add_span(compute *c, int node, const launch_events *e) {
     t->seconds += seconds;
     t->launches++;
     return LORIS_OK;
+}
+
+static loris_status add_device_span(compute *c, int node, const launch_events *e) {
+    const profile *p = c->profile;
+    cl_ulong start, end;
+    TRY(event_time(c, e->last, CL_PROFILING_COMMAND_END, &end));
+    TRY(event_time(c, e->before ? e->before : e->last,
+                   e->before ? CL_PROFILING_COMMAND_END : CL_PROFILING_COMMAND_START, &start));
+    if (end < start) /* a marker and what follows it may be stamped by different clocks of the driver */
+        end = start;
+    return add_span(c->profile, node, host_seconds(p, start), host_seconds(p, end));
+}
+
+/* Of a launch that was just enqueued; nothing else is in flight. */
+static loris_status add_host_span(compute *c, int node, const launch_events *e) {
+    TRY(compute_check(c, clWaitForEvents(1, &e->last), "clWaitForEvents", c->profile->records[node].facts.name));
+    return add_span(c->profile, node, e->enqueued, profile_now());
 }
 
 /* The launches that are done, oldest first. One that failed has no times; pacing and finishing report it. */
@@ -167,7 +192,7 @@ static loris_status take_in(compute *c) {
         if (state > CL_COMPLETE)
             break;
         if (state == CL_COMPLETE)
-            status = add_span(c, l->node, &l->events);
+            status = add_device_span(c, l->node, &l->events);
         launch_events_release(&l->events);
         p->first++;
     }
@@ -229,6 +254,12 @@ static loris_status keep_pending(compute *c, int node, const launch_events *even
     profile *p = c->profile;
     if (!events->last)
         return fail(LORIS_ERROR_DEVICE, NULL, "%s: the driver makes no event", p->records[node].facts.name);
+    if (p->of_host) {
+        TRY(add_host_span(c, node, events));
+        launch_events done = *events;
+        launch_events_release(&done);
+        return LORIS_OK;
+    }
     TRY(take_in(c));
     TRY(make_room((void **)&p->pending, p->pending_count, &p->pending_capacity, sizeof *p->pending));
     p->pending[p->pending_count++] = (pending_launch){node, *events};
@@ -288,12 +319,12 @@ static loris_status transfer_node(compute *c, const char *operation, const char 
                        index);
 }
 
-loris_status profile_transfer(compute *c, const char *operation, const char *what, size_t bytes, cl_event event) {
+loris_status profile_transfer(compute *c, const char *operation, const char *what, size_t bytes, launch_events events) {
     int node = 0;
     loris_status status = transfer_node(c, operation, what, bytes, &node);
     if (status != LORIS_OK) {
-        clReleaseEvent(event);
+        launch_events_release(&events);
         return status;
     }
-    return profile_launch(c, node, true, (launch_events){.last = event});
+    return profile_launch(c, node, true, events);
 }

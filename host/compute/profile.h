@@ -4,7 +4,8 @@
  *
  * Times are the device's own (CL_PROFILING_COMMAND_START and END), put on the host's CLOCK_MONOTONIC by comparing the
  * two clocks once, when the device is opened: a span lies beside what the host did at the same time, to within that
- * round trip. Durations are exact.
+ * round trip. Durations are exact. Some drivers give times that do not pass (Mesa 22.3's rusticl: 0, 1, 2, 3); there each
+ * launch is waited for, and its time is the host's from before it was enqueued until it was done.
  */
 #ifndef LORIS_COMPUTE_PROFILE_H
 #define LORIS_COMPUTE_PROFILE_H
@@ -65,6 +66,10 @@ typedef struct profile_stage {
 
 const profile_stage *profile_stages(const profile *p, size_t *count); /* in the order they ended */
 
+/* Are the times the host's, because the driver's do not pass? */
+bool profile_is_of_host(const profile *p);
+void profile_use_host_times(profile *p); /* from now on; opening a profile does so where they do not */
+
 double profile_now(void); /* seconds of CLOCK_MONOTONIC */
 
 /* The stage `name` (a literal: the pointer is kept) lasted from `start` until now. Does nothing without a profile;
@@ -77,8 +82,10 @@ void profile_add_stage(compute *c, const char *name, double start);
 typedef struct launch_events {
     cl_event before; /* ends when the launch may begin; NULL when `last` is the whole launch */
     cl_event last;
+    double enqueued; /* profile_now() before the launch */
 } launch_events;
 
+launch_events profile_begin(const compute *c); /* before a launch: no events yet */
 void launch_events_release(launch_events *events);
 
 loris_status profile_open(compute *c); /* measures the clocks; sets c->profile */
@@ -92,6 +99,6 @@ loris_status profile_add(profile *p, const profile_node *node, int *index);
 loris_status profile_launch(compute *c, int node, bool call, launch_events events);
 
 /* The same for a transfer: `operation` is "write" or "read", `what` the buffer's name. */
-loris_status profile_transfer(compute *c, const char *operation, const char *what, size_t bytes, cl_event event);
+loris_status profile_transfer(compute *c, const char *operation, const char *what, size_t bytes, launch_events events);
 
 #endif

@@ -69,7 +69,7 @@ static row_block row_block_on(const compute *c, size_t rows) {
 static loris_status attention_prepare(compute *c, node *n) {
     const bool tiles = tile_rows(c, n) > 0;
     node_set_variant(n, tiles ? VARIANT_TILES : VARIANT_ROWS, tiles ? "tiles" : "rows");
-    node_explain_variant(n, tiles           ? "not a CPU; its local memory and work-groups hold a tile"
+    node_explain_variant(n, tiles           ? "items fill its vectors; its local memory and work-groups hold a tile"
                             : wide_items(c) ? "a CPU: vectors of rows, no local memory"
                                             : "its local memory or work-groups are too small for a tile");
     return LORIS_OK;

@@ -207,10 +207,10 @@ static const char *reason_for(const compute *c, int variant) {
                    ? "asked for"
                    : "a CPU that runs native kernels, bf16, and enough FLOP to be worth waking threads";
     case PRODUCT_TILE:
-        return "not a CPU; its work-groups hold a tile of 32 items";
+        return "items fill its vectors; its work-groups hold a tile of 32 items";
     default:
-        return c->dev.type & CL_DEVICE_TYPE_CPU ? "a CPU: registers and caches in place of local memory"
-                                                : "its work-groups are too small for a tile of 32 items";
+        return device_is_simt(&c->dev) ? "its work-groups are too small for a tile of 32 items"
+                                       : "a CPU: registers and caches in place of local memory";
     }
 }
 

@@ -1,4 +1,4 @@
-/* Products by our own kernels: kernels/gemm_panel.cl on CPUs, kernels/gemm_tile.cl on GPUs. */
+/* Products by our own kernels: kernels/gemm_panel.cl on CPUs, kernels/gemm_tile.cl on GPUs and what works like them. */
 #include "ops/product.h"
 
 static int divide_up(int a, int b) {
@@ -7,7 +7,7 @@ static int divide_up(int a, int b) {
 
 int product_own_variant(const compute *c) {
     /* The tiled kernel's smallest group has 32 items. Its 8 KiB of local memory every device has. */
-    const bool tiles = !(c->dev.type & CL_DEVICE_TYPE_CPU) && c->dev.max_work_group >= 32;
+    const bool tiles = device_is_simt(&c->dev) && c->dev.max_work_group >= 32;
     return tiles ? PRODUCT_TILE : PRODUCT_PANEL;
 }
 

@@ -1,7 +1,7 @@
 #include "ops/stream.h"
 
 bool wide_items(const compute *c) {
-    return (c->dev.type & CL_DEVICE_TYPE_CPU) != 0;
+    return !device_is_simt(&c->dev);
 }
 
 static size_t at_most(size_t wanted, size_t limit) {

@@ -170,7 +170,7 @@ static loris_status enqueue(compute *c, const launch *a, bool first) {
         if (d >= 0)
             global[d] = whole - offset[d] < step ? whole - offset[d] : step;
         TRY(compute_pace(c, work, a->node->name));
-        launch_events events = {0};
+        launch_events events = profile_begin(c);
         cl_int error = clEnqueueNDRangeKernel(c->queue, a->kernel, (cl_uint)a->dimensions, d >= 0 ? offset : NULL,
                                               global, a->local, 0, NULL, c->profile ? &events.last : NULL);
         TRY(compute_check(c, error, "clEnqueueNDRangeKernel", a->node->name));
@@ -185,7 +185,7 @@ static loris_status enqueue(compute *c, const launch *a, bool first) {
 
 static loris_status enqueue_call(compute *c, const launch *a, bool first) {
     TRY(compute_pace(c, a->work, a->node->name));
-    launch_events events = {0};
+    launch_events events = profile_begin(c);
     loris_status status = a->call(c, c->queue, a->state, a->node->name, c->profile ? &events : NULL);
     if (status == LORIS_OK && c->profile)
         return profile_launch(c, a->node->record, first, events);
