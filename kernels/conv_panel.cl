@@ -83,7 +83,7 @@ KERNEL(conv_panel)
                     for (int r = 0; r < ROWS; r++)
 #pragma unroll
                         for (int v = 0; v < VECTORS; v++)
-                            sum[r][v] = mad((FLOATS)(p[r * row_step + k]), weight[v], sum[r][v]);
+                            sum[r][v] += (FLOATS)(p[r * row_step + k]) * weight[v];
                 }
                 continue;
             }
@@ -104,7 +104,7 @@ KERNEL(conv_panel)
                     for (int r = 0; r < ROWS; r++)
 #pragma unroll
                         for (int v = 0; v < VECTORS; v++)
-                            sum[r][v] = mad((FLOATS)(p[r][c]), weight[v], sum[r][v]);
+                            sum[r][v] += (FLOATS)(p[r][c]) * weight[v];
                 }
             }
         }

@@ -8,7 +8,8 @@
  * simply overlap (row_step = stride * channels < depth).
  *
  * A work-item holds ROWS x VECTORS vectors of sums in registers. Each step loads VECTORS vectors of weights, broadcasts
- * one number of each row, and multiplies (with mad: fma is a slow library call where the processor lacks it). With
+ * one number of each row, and multiplies. The compiler fuses x * w + sum (-cl-mad-enable) and schedules it better than
+ * mad(), which on PoCL is a call of the library; fma is a slow one where the processor lacks it. With
  * ROWS * VECTORS = 16 vectors of 16 floats this runs at the processor's peak; neither local memory nor more than one
  * item in a work-group would help. Weights come in panels [columns / PANEL][depth][PANEL], PANEL = VECTORS * VEC, zero
  * beyond `columns`. A panel stays in the second-level cache while dimension 0 walks the rows.
@@ -72,7 +73,7 @@ KERNEL(gemm_panel)
             for (int r = 0; r < ROWS; r++)
 #pragma unroll
                 for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] = mad((FLOATS)(p[r * row_step + k]), weight[v], sum[r][v]);
+                    sum[r][v] += (FLOATS)(p[r * row_step + k]) * weight[v];
         }
     } else { /* at the borders of X, or fewer than ROWS rows left */
 #pragma nounroll
@@ -87,7 +88,7 @@ KERNEL(gemm_panel)
                 const float number = i >= 0 && i < extent ? x[i] : 0.0f;
 #pragma unroll
                 for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] = mad((FLOATS)(number), weight[v], sum[r][v]);
+                    sum[r][v] += (FLOATS)(number) * weight[v];
             }
         }
     }

@@ -69,7 +69,10 @@ static void expect_equal_steps(const counts c[3]) {
         assert_int_equal(c[i].kernels, c[0].kernels);
     }
     assert_true(c[1].launches > c[0].launches);
-    assert_true(c[2].waits <= c[1].waits); /* runs before it may wait to keep what they compiled */
+    /* The first run waits once more for each program that it compiles, before it keeps it. What the later ones run is the
+     * same, as long as none has 4 evaluations or fewer: products of so few rows (the noise levels') are other kernels. */
+    assert_true(c[0].waits >= c[1].waits);
+    assert_int_equal(c[2].waits, c[1].waits);
     assert_int_equal(c[2].launches - c[1].launches, c[1].launches - c[0].launches);
 }
 
@@ -79,7 +82,7 @@ static void steps_of_the_default_model(void **state) {
     for (int i = 0; i < 3; i++) {
         char line[256]; /* without guidance all steps are alike */
         snprintf(line, sizeof line, "-q --rhythm rhythm.json --seed 1 --guidance 1 --steps %d -o out.wav clip.mp4",
-                 4 + 2 * i);
+                 6 + 2 * i);
         c[i] = run(line);
     }
     expect_equal_steps(c);
@@ -96,7 +99,7 @@ static void steps_of_a_conditional_network(void **state) {
                  "-q --model " LORIS_TEST_DATA
                  "/unet/cond --i3d video.npy --pose pose.npy --sampler dpmpp2m --seed 1 --steps %d "
                  "-o out.wav clip.mp4",
-                 2 + i);
+                 6 + i);
         c[i] = run(line);
     }
     expect_equal_steps(c);
@@ -109,7 +112,7 @@ static void steps_that_draw_noise(void **state) {
     for (int i = 0; i < 3; i++) {
         char line[256];
         snprintf(line, sizeof line,
-                 "-q --rhythm rhythm.json --seed 1 --guidance 1 --sampler aeuler --steps %d -o out.wav clip.mp4", 4 + 2 * i);
+                 "-q --rhythm rhythm.json --seed 1 --guidance 1 --sampler aeuler --steps %d -o out.wav clip.mp4", 6 + 2 * i);
         c[i] = run(line);
     }
     expect_equal_steps(c);

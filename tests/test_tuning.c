@@ -195,6 +195,44 @@ static void what_the_device_has_not_is_not_chosen(void **state) {
     pretend_kind(0);
 }
 
+/* What was measured is told as such, also of attention, which oneDNN does not take then, and of norms. */
+static void tuned_nodes_say_so(void **state) {
+    (void)state;
+    compute *c = support_compute();
+    const int heads = 2, head = 32;
+    weights *w;
+    tuning t = {0};
+    const tuned_entry entries[] = {{.shape = {TUNED_ATTENTION, TYPE_F32, 2, 70, 37, 32, 1, 1}, .choice = {USE_SIZE, {16, 0, 0}}},
+                                   {.shape = {.kind = TUNED_STREAM}, .choice = {USE_SIZE, {64, 0, 0}}}};
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
+        assert_ok(tuning_add(&t, &entries[i]));
+    pretend_kind(1);
+    for (int tuned = 0; tuned < 2; tuned++) {
+        assert_ok(weights_new_empty(&w, c));
+        support_weight(w, "a.weight", 1, (const int64_t[]){64}, 1, 0.1f, 1);
+        support_weight(w, "a.bias", 1, (const int64_t[]){64}, 2, 0.1f, 0);
+        c->tuning = tuned ? &t : NULL;
+        net *n = net_new(c, w, "tuned", 1);
+        const tensor q = net_input(n, "q", PHASE_STEP, shape_1d(1, 70, heads * head), STORE_F32);
+        const tensor kv = net_input(n, "kv", PHASE_STEP, shape_1d(1, 37, 2 * heads * head), STORE_F32);
+        net_output(n, "y", group_norm(n, attention(n, q, kv, heads), "a", 4, (tensor){0}, ACTIVATION_NONE));
+        plan *p;
+        assert_ok(plan_draft(&p, n));
+        c->tuning = NULL;
+        assert_int_equal(plan_node_count(p), 2);
+        for (int k = 0; k < 2; k++) {
+            char dims[96];
+            const profile_node told = plan_node(p, k, &dims);
+            assert_true(*told.reason);
+            assert_int_equal(strcmp(told.reason, TUNED_REASON) == 0, tuned);
+        }
+        plan_free(p);
+        weights_free(w);
+    }
+    pretend_kind(0);
+    free(t.entries);
+}
+
 /* ---- trials ------------------------------------------------------------------------------------------------------ */
 
 /* Everything that may be chosen computes what it should, on shapes that fill no tile. Rounding factors to half costs
@@ -371,6 +409,7 @@ int main(void) {
         cmocka_unit_test(a_tuning_belongs_to_device_and_driver),
         cmocka_unit_test(hostile_files_are_ignored_with_one_warning),
         cmocka_unit_test(what_the_device_has_not_is_not_chosen),
+        cmocka_unit_test(tuned_nodes_say_so),
         cmocka_unit_test(all_candidates_compute_the_same),
         cmocka_unit_test(attention_and_streams_run_in_all_sizes),
         cmocka_unit_test(of_equals_the_default_stays),

@@ -63,6 +63,8 @@ void tuning_free(tuning *t); /* NULL is allowed */
 /* Adds a copy; its name is made from the choice. */
 loris_status tuning_add(tuning *t, const tuned_entry *e);
 
+#define TUNED_REASON "measured to be the fastest here (loris-cl tune)" /* for node_explain_variant() */
+
 bool tuned_choice_equal(const tuned_choice *a, const tuned_choice *b);
 void tuned_choice_name(const tuned_choice *c, number_type storage, char name[48]);
 

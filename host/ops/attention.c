@@ -31,28 +31,38 @@ int attention_candidates(const compute *c, int head, tuned_choice out[ATTENTION_
     return count;
 }
 
-/* Rows of a work-group's tile, tuned or by the width of a head; 0 = the device has nothing for tiles. */
-static int tile_rows(const compute *c, const node *n) {
-    const shape q = node_input_shape(n, 0), kv = node_input_shape(n, 1);
-    const int head = head_width(n), usual = head <= 64 ? 32 : 16;
+/* What was tuned for queries q and keys and values kv of `blocks` batches, as rows of a tile; 0 = nothing that the
+ * device has. */
+static int tuned_rows(const compute *c, shape q, shape kv, size_t blocks, int head, double flop) {
     const tuned_shape work = {.kind = TUNED_ATTENTION,
-                              .batch = (int)blocks_of(node_out_shape(n)) * (q.channels / head),
+                              .batch = (int)blocks * (q.channels / head),
                               .rows = (int)(block_floats(q) / (size_t)q.channels),
                               .columns = (int)(block_floats(kv) / (size_t)kv.channels),
                               .channels = head,
                               .taps = 1,
                               .stride = 1};
-    const tuned_entry *tuned = tuning_find(c, &work, node_flop(n));
+    const tuned_entry *tuned = tuning_find(c, &work, flop);
+    tuned_choice candidates[ATTENTION_MAX_CANDIDATES];
+    const int count = attention_candidates(c, head, candidates);
+    for (int i = 0; tuned && i < count; i++)
+        if (tuned_choice_equal(&candidates[i], &tuned->choice))
+            return candidates[i].size[0];
+    return 0;
+}
+
+/* Rows of a work-group's tile, *tuned or by the width of a head; 0 = the device has nothing for tiles. */
+static int tile_rows(const compute *c, const node *n, bool *tuned) {
+    const int head = head_width(n), usual = head <= 64 ? 32 : 16;
+    const int measured = tuned_rows(c, node_input_shape(n, 0), node_input_shape(n, 1), blocks_of(node_out_shape(n)),
+                                    head, node_flop(n));
     tuned_choice candidates[ATTENTION_MAX_CANDIDATES];
     const int count = attention_candidates(c, head, candidates);
     int found = 0;
-    for (int i = 0; i < count; i++) {
-        if (tuned && tuned_choice_equal(&candidates[i], &tuned->choice))
-            return candidates[i].size[0];
+    for (int i = 0; i < count; i++)
         if (candidates[i].size[0] == usual)
             found = usual;
-    }
-    return found;
+    *tuned = measured > 0;
+    return *tuned ? measured : found;
 }
 
 /* Products that the row kernel holds in registers: vectors of 16 rows by keys. */
@@ -67,9 +77,11 @@ static row_block row_block_on(const compute *c, size_t rows) {
 }
 
 static loris_status attention_prepare(compute *c, node *n) {
-    const bool tiles = tile_rows(c, n) > 0;
+    bool tuned;
+    const bool tiles = tile_rows(c, n, &tuned) > 0;
     node_set_variant(n, tiles ? VARIANT_TILES : VARIANT_ROWS, tiles ? "tiles" : "rows");
-    node_explain_variant(n, tiles           ? "items fill its vectors; its local memory and work-groups hold a tile"
+    node_explain_variant(n, tuned           ? TUNED_REASON
+                            : tiles         ? "items fill its vectors; its local memory and work-groups hold a tile"
                             : wide_items(c) ? "a CPU: vectors of rows, no local memory"
                                             : "its local memory or work-groups are too small for a tile");
     return LORIS_OK;
@@ -83,7 +95,8 @@ static loris_status attention_lower(lowering *l, const node *n) {
     const bool tiles = node_variant(n) == VARIANT_TILES;
     const row_block block = row_block_on(lowering_compute(l), rows);
 
-    const int height_of_tile = tiles ? tile_rows(lowering_compute(l), n) : 0;
+    bool tuned;
+    const int height_of_tile = tiles ? tile_rows(lowering_compute(l), n, &tuned) : 0;
     if (tiles)
         launch_kernel(l, "attention", "attention_tiles", "TILED=1 D=%d TILE_ROWS=%d", head, height_of_tile);
     else
@@ -138,6 +151,9 @@ tensor attention(net *n, tensor q, tensor kv, int heads) {
                                 .flop = pairs * (4.0 * sq.channels + 5.0 * heads),
                                 .bytes = tensor_bytes(sq) + tensor_bytes(sk) + tensor_bytes(out)};
     bool taken;
+    if (net_compute(n)->tuning && /* else nothing is known, and observers are told of the node alone */
+        tuned_rows(net_compute(n), sq, sk, blocks_of(out), sq.channels / heads, plain.flop))
+        return net_append(n, &plain);
     const tensor attended = attention_onednn(n, &plain, &taken);
     return taken || net_failed(n) ? attended : net_append(n, &plain);
 }

@@ -140,6 +140,7 @@ static loris_status tiling_of(compute *c, const node *n, number_type out, tiling
 static loris_status pack_prepare(compute *c, node *n) {
     (void)c;
     node_set_variant(n, 0, "packs keys, values");
+    node_explain_variant(n, "for the attention that reads them, which oneDNN computes");
     node_set_backend(n, "oneDNN");
     node_scratch(n, ONEDNN_LINE);
     return LORIS_OK;
@@ -257,6 +258,7 @@ static loris_status attend_prepare(compute *c, node *n) {
     TRY(tiling_of(c, n, TYPE_F32, &t));
     TRY(tiling_of(c, n, t.type, &narrow));
     node_set_variant(n, 0, t.whole.scores->name);
+    node_explain_variant(n, product_onednn_reason(c));
     node_set_backend(n, "oneDNN");
     node_scratch(n, onednn_scratch(slices_of(n, &t), most(lane_of(&t).bytes, lane_of(&narrow).bytes)));
     return LORIS_OK;

@@ -67,9 +67,9 @@ static loris_status group_norm_prepare(compute *c, node *n) {
     node_scratch(n,
                  4 * (partial_floats(&k, input_blocks(n, 0)) + coefficient_floats(&k, blocks_of(node_out_shape(n)))));
     node_set_variant(n, wide_items(c), wide_items(c) ? "wide items" : "many items");
-    node_explain_variant(n,
-                         wide_items(c) ? "a CPU: few items that take long runs"
-                                         : "items fill its vectors: items by the thousand");
+    node_explain_variant(n, wide_items(c)        ? "a CPU: few items that take long runs"
+                            : stream_is_tuned(c) ? TUNED_REASON
+                                                 : "items fill its vectors: items by the thousand");
     return LORIS_OK;
 }
 

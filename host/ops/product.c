@@ -198,14 +198,18 @@ bool product_worth_onednn(const compute *c, double flop, int columns) {
     return (asked || chosen) && product_onednn_available(c);
 }
 
+const char *product_onednn_reason(const compute *c) {
+    return c->settings.backend == BACKEND_ONEDNN
+               ? "asked for"
+               : "a CPU that runs native kernels, bf16, and enough FLOP to be worth waking threads";
+}
+
 static const char *reason_for(const compute *c, int variant) {
     switch (variant) {
     case PRODUCT_CLBLAST:
         return "asked for";
     case PRODUCT_ONEDNN:
-        return c->settings.backend == BACKEND_ONEDNN
-                   ? "asked for"
-                   : "a CPU that runs native kernels, bf16, and enough FLOP to be worth waking threads";
+        return product_onednn_reason(c);
     case PRODUCT_TILE:
         return "items fill its vectors; its work-groups hold a tile of 32 items";
     default:
@@ -240,7 +244,7 @@ loris_status product_prepare(compute *c, node *n, const tap_product *parts, int 
     if (own_choice)
         ((product_parameters *)node_parameters(n))->choice = tuned->choice;
     node_set_backend(n, backends[variant]);
-    node_explain_variant(n, own_choice || (tuned && taken) ? "measured to be the fastest here (loris-cl tune)"
+    node_explain_variant(n, own_choice || (tuned && taken) ? TUNED_REASON
                                                            : reason_for(c, variant));
     const double narrowed = 4.0 - (double)number_size(product_storage(c));
     node_set_cost(n, node_flop(n), node_bytes(n) - narrowed * (double)node_weight(n, 0)->source->count);

@@ -123,6 +123,7 @@ void product_tile_range(lowering *l, const tap_product *p, const product_group *
 bool product_onednn_available(const compute *c);
 /* Is oneDNN wanted, and worth it, for a node of that size and number of columns? */
 bool product_worth_onednn(const compute *c, double flop, int columns);
+const char *product_onednn_reason(const compute *c); /* for people: why it is */
 loris_status product_onednn_prepare(compute *c, node *n, const tap_product *parts, int count, bool *taken);
 loris_status product_onednn_lower(lowering *l, const node *n, const tap_product *parts, int count);
 

@@ -17,15 +17,25 @@ int stream_candidates(const compute *c, tuned_choice out[STREAM_MAX_CANDIDATES])
     return count;
 }
 
-/* Items of a work-group. */
-static size_t group_on(const compute *c, tuned_kind kind) {
+/* The tuned items of a work-group; 0 = nothing was tuned that the device has. */
+static size_t tuned_group(const compute *c, tuned_kind kind) {
     tuned_choice candidates[STREAM_MAX_CANDIDATES];
     const int count = stream_candidates(c, candidates);
     const tuned_entry *tuned = tuning_find(c, &(tuned_shape){.kind = kind}, 0);
     for (int i = 0; tuned && i < count; i++)
         if (tuned_choice_equal(&tuned->choice, &candidates[i]))
             return (size_t)candidates[i].size[0];
-    return at_most(128, c->dev.max_work_group);
+    return 0;
+}
+
+bool stream_is_tuned(const compute *c) {
+    return tuned_group(c, TUNED_STREAM) > 0;
+}
+
+/* Items of a work-group. */
+static size_t group_on(const compute *c, tuned_kind kind) {
+    const size_t tuned = tuned_group(c, kind);
+    return tuned ? tuned : at_most(128, c->dev.max_work_group);
 }
 
 stream stream_on(const compute *c) {

@@ -17,6 +17,7 @@ typedef struct stream {
 } stream;
 
 stream stream_on(const compute *c);
+bool stream_is_tuned(const compute *c); /* are its items of a work-group what a tuner found? */
 
 /* Sizes of work-groups that a tuner may choose from, of both sorts of work (TUNED_STREAM, TUNED_ROWS); their number. */
 enum { STREAM_MAX_CANDIDATES = 4 };
