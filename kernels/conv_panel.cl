@@ -19,25 +19,7 @@
  * Macros: VEC (4, 8, 16), VECTORS, ROWS, ACTIVATION, STORAGE (of the weights). Global size: (out_depth * out_height *
  * out_length / ROWS, columns / PANEL, batch), each factor rounded up; local size 1.
  */
-#define PANEL (VECTORS * VEC)
-
-/* One position: y[0..count) = ACTIVATION(sum + bias + residual). */
-static void NAME(finish)(const FLOATS *sum, global const FLOATS *bias, global const float *residual, global float *y,
-                         int count) {
-    for (int v = 0; v < VECTORS && count > 0; v++, count -= VEC, y += VEC) {
-        FLOATS value = sum[v] + bias[v];
-        if (count >= VEC) {
-            if (residual)
-                value += LOAD(residual + v * VEC);
-            STORE(ACTIVATES(value), y);
-            continue;
-        }
-        float part[VEC];
-        STORE(value, part);
-        for (int i = 0; i < count; i++)
-            y[i] = ACTIVATE(residual ? part[i] + residual[v * VEC + i] : part[i]);
-    }
-}
+#include "panel.clh"
 
 KERNEL(conv_panel)
 (global const float *restrict x, global const STORED *restrict w, global const FLOATS *restrict bias,
@@ -50,11 +32,7 @@ KERNEL(conv_panel)
     global const float *zeros = (global const float *)(bias + panels * VECTORS);
 
     FLOATS sum[ROWS][VECTORS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int v = 0; v < VECTORS; v++)
-            sum[r][v] = 0.0f;
+    CLEAR_SUMS
 
     const int first = l0 * stride_length - before_length, row_step = stride_length * channels;
     const int run = kernel_length * channels; /* numbers of a line of X, and rows of W */
@@ -74,17 +52,8 @@ KERNEL(conv_panel)
             if (inside) {
                 global const float *p = line + first * channels;
 #pragma nounroll
-                for (int k = 0; k < run; k++) {
-                    FLOATS weight[VECTORS];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; v++)
-                        weight[v] = WIDENS(weights, k * VECTORS + v);
-#pragma unroll
-                    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-                        for (int v = 0; v < VECTORS; v++)
-                            sum[r][v] += (FLOATS)(p[r * row_step + k]) * weight[v];
-                }
+                for (int k = 0; k < run; k++)
+                    ADD_PRODUCTS(p[r * row_step + k], weights, k)
                 continue;
             }
             for (int k = 0; k < kernel_length; k++, weights += channels * PANEL) {
@@ -95,28 +64,13 @@ KERNEL(conv_panel)
                     p[r] = at >= 0 && at < in_length ? line + at * channels : zeros;
                 }
 #pragma nounroll
-                for (int c = 0; c < channels; c++) {
-                    FLOATS weight[VECTORS];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; v++)
-                        weight[v] = WIDENS(weights, c * VECTORS + v);
-#pragma unroll
-                    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-                        for (int v = 0; v < VECTORS; v++)
-                            sum[r][v] += (FLOATS)(p[r][c]) * weight[v];
-                }
+                for (int c = 0; c < channels; c++)
+                    ADD_PRODUCTS(p[r][c], weights, c)
             }
         }
     }
 
-    /* Through memory, so that the epilogue is a loop and not ROWS copies of itself. */
-    FLOATS tile[ROWS][VECTORS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int v = 0; v < VECTORS; v++)
-            tile[r][v] = sum[r][v];
+    KEEP_SUMS(tile)
 
     const size_t volume = (size_t)out_depth * (size_t)out_height * (size_t)out_length;
     const size_t position = ((size_t)t * (size_t)out_height + (size_t)h) * (size_t)out_length + (size_t)l0;

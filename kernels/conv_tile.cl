@@ -12,11 +12,7 @@
  * columns). Global size: (columns / ITEM_COLUMNS, positions / ITEM_ROWS, batch), rounded up to whole groups of
  * (TILE_COLUMNS / ITEM_COLUMNS, TILE_ROWS / ITEM_ROWS, 1).
  */
-#define STEP 16
-#define ITEM_COLUMNS 4
-#define GROUP_COLUMNS (TILE_COLUMNS / ITEM_COLUMNS)
-#define GROUP_ROWS (TILE_ROWS / ITEM_ROWS)
-#define ITEMS (GROUP_COLUMNS * GROUP_ROWS)
+#include "tile.clh"
 
 KERNEL(conv_tile)
 (global const float *restrict x, global const STORED *restrict w, global const float *restrict bias,
@@ -44,11 +40,7 @@ KERNEL(conv_tile)
     }
 
     float sum[ITEM_ROWS][ITEM_COLUMNS];
-#pragma unroll
-    for (int r = 0; r < ITEM_ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < ITEM_COLUMNS; j++)
-            sum[r][j] = 0.0f;
+    CLEAR_SUMS
 
     const int steps = (run + STEP - 1) / STEP; /* of a line */
     for (int step = 0; step < kernel_depth * kernel_height * steps; step++) {
@@ -66,20 +58,7 @@ KERNEL(conv_tile)
         for (int e = item; e < STEP * TILE_COLUMNS; e += ITEMS)
             ws[e] = k0 + e / TILE_COLUMNS < run ? WIDEN(w, weights + e) : 0.0f;
         barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
-        for (int k = 0; k < STEP; k++) {
-            float weight[ITEM_COLUMNS];
-#pragma unroll
-            for (int n = 0; n < ITEM_COLUMNS; n++)
-                weight[n] = ws[k * TILE_COLUMNS + n * GROUP_COLUMNS + lx];
-#pragma unroll
-            for (int r = 0; r < ITEM_ROWS; r++) {
-                const float number = xs[k][ly * ITEM_ROWS + r];
-#pragma unroll
-                for (int n = 0; n < ITEM_COLUMNS; n++)
-                    sum[r][n] = mad(number, weight[n], sum[r][n]);
-            }
-        }
+        MULTIPLY_STEP
     }
 
     const size_t residual_b = b / batches * residual_eval_step + b % batches * residual_batch_step;

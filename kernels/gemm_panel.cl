@@ -8,8 +8,7 @@
  * simply overlap (row_step = stride * channels < depth).
  *
  * A work-item holds ROWS x VECTORS vectors of sums in registers. Each step loads VECTORS vectors of weights, broadcasts
- * one number of each row, and multiplies. The compiler fuses x * w + sum (-cl-mad-enable) and schedules it better than
- * mad(), which on PoCL is a call of the library; fma is a slow one where the processor lacks it. With
+ * one number of each row, and multiplies. With
  * ROWS * VECTORS = 16 vectors of 16 floats this runs at the processor's peak; neither local memory nor more than one
  * item in a work-group would help. Weights come in panels [columns / PANEL][depth][PANEL], PANEL = VECTORS * VEC, zero
  * beyond `columns`. A panel stays in the second-level cache while dimension 0 walks the rows.
@@ -22,25 +21,7 @@
  * local size 1.
  */
 
-/* One row of results: y[0..count) = ACTIVATION(sum + bias + residual). */
-static void NAME(finish)(const FLOATS *sum, global const FLOATS *bias, global const float *residual, global float *y,
-                         int count) {
-    for (int v = 0; v < VECTORS && count > 0; v++, count -= VEC, y += VEC) {
-        FLOATS value = sum[v];
-        if (bias)
-            value += bias[v];
-        if (count >= VEC) {
-            if (residual)
-                value += LOAD(residual + v * VEC);
-            STORE(ACTIVATES(value), y);
-            continue;
-        }
-        float part[VEC];
-        STORE(value, part);
-        for (int i = 0; i < count; i++)
-            y[i] = ACTIVATE(residual ? part[i] + residual[v * VEC + i] : part[i]);
-    }
-}
+#include "panel.clh"
 
 KERNEL(gemm_panel)
 (global const float *restrict x, global const STORED *restrict w, global const FLOATS *restrict bias,
@@ -51,57 +32,29 @@ KERNEL(gemm_panel)
     const int panel = (int)get_global_id(1);
     const int b = (int)get_global_id(2);
     x += (size_t)b * (size_t)extent;
-    w += (size_t)panel * (size_t)depth * (VECTORS * VEC);
+    w += (size_t)panel * (size_t)depth * PANEL;
 
     FLOATS sum[ROWS][VECTORS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int v = 0; v < VECTORS; v++)
-            sum[r][v] = 0.0f;
+    CLEAR_SUMS
 
     const int start = m0 * row_step + row_start;
     if (start >= 0 && start + (ROWS - 1) * row_step + depth <= extent) {
         global const float *p = x + start;
 #pragma nounroll
-        for (int k = 0; k < depth; k++) {
-            FLOATS weight[VECTORS];
-#pragma unroll
-            for (int v = 0; v < VECTORS; v++)
-                weight[v] = WIDENS(w, k * VECTORS + v);
-#pragma unroll
-            for (int r = 0; r < ROWS; r++)
-#pragma unroll
-                for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] += (FLOATS)(p[r * row_step + k]) * weight[v];
-        }
+        for (int k = 0; k < depth; k++)
+            ADD_PRODUCTS(p[r * row_step + k], w, k)
     } else { /* at the borders of X, or fewer than ROWS rows left */
 #pragma nounroll
         for (int k = 0; k < depth; k++) {
-            FLOATS weight[VECTORS];
-#pragma unroll
-            for (int v = 0; v < VECTORS; v++)
-                weight[v] = WIDENS(w, k * VECTORS + v);
-#pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                const int i = start + r * row_step + k;
-                const float number = i >= 0 && i < extent ? x[i] : 0.0f;
-#pragma unroll
-                for (int v = 0; v < VECTORS; v++)
-                    sum[r][v] += (FLOATS)(number) * weight[v];
-            }
+            const int first = start + k;
+            ADD_PRODUCTS(first + r * row_step >= 0 && first + r * row_step < extent ? x[first + r * row_step] : 0.0f, w,
+                         k)
         }
     }
 
-    /* Through memory, so that the epilogue is a loop and not ROWS copies of itself. */
-    FLOATS tile[ROWS][VECTORS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int v = 0; v < VECTORS; v++)
-            tile[r][v] = sum[r][v];
+    KEEP_SUMS(tile)
 
-    const int first_column = panel * (VECTORS * VEC);
+    const int first_column = panel * PANEL;
     const size_t residual_b =
         (size_t)(b / batches) * (size_t)residual_eval_step + (size_t)(b % batches) * (size_t)residual_batch_step;
     for (int r = 0; r < ROWS && m0 + r < rows; r++) {

@@ -16,11 +16,7 @@
  * Macros: TILE_ROWS, TILE_COLUMNS, ITEM_ROWS, ACTIVATION, STORAGE (of the weights), HALF 0 or 1. Global size: (columns / ITEM_COLUMNS, rows / ITEM_ROWS,
  * batch), rounded up to whole groups of (TILE_COLUMNS / ITEM_COLUMNS, TILE_ROWS / ITEM_ROWS, 1).
  */
-#define STEP 16
-#define ITEM_COLUMNS 4
-#define GROUP_COLUMNS (TILE_COLUMNS / ITEM_COLUMNS)
-#define GROUP_ROWS (TILE_ROWS / ITEM_ROWS)
-#define ITEMS (GROUP_COLUMNS * GROUP_ROWS)
+#include "tile.clh"
 #if HALF
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
 #define FACTOR half
@@ -45,11 +41,7 @@ KERNEL(gemm_tile)
     w += (size_t)panel * (size_t)steps * (STEP * TILE_COLUMNS);
 
     float sum[ITEM_ROWS][ITEM_COLUMNS];
-#pragma unroll
-    for (int r = 0; r < ITEM_ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < ITEM_COLUMNS; j++)
-            sum[r][j] = 0.0f;
+    CLEAR_SUMS
 
     for (int step = 0; step < steps; step++) {
         barrier(CLK_LOCAL_MEM_FENCE); /* the previous step has been used */
@@ -82,20 +74,7 @@ KERNEL(gemm_tile)
             sum[r][3] += (float)part[r].w;
         }
 #else
-#pragma unroll
-        for (int k = 0; k < STEP; k++) {
-            float weight[ITEM_COLUMNS];
-#pragma unroll
-            for (int j = 0; j < ITEM_COLUMNS; j++)
-                weight[j] = ws[k * TILE_COLUMNS + j * GROUP_COLUMNS + lx];
-#pragma unroll
-            for (int r = 0; r < ITEM_ROWS; r++) {
-                const float number = xs[k][ly * ITEM_ROWS + r];
-#pragma unroll
-                for (int j = 0; j < ITEM_COLUMNS; j++)
-                    sum[r][j] = mad(number, weight[j], sum[r][j]);
-            }
-        }
+        MULTIPLY_STEP
 #endif
     }
 

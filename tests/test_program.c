@@ -186,6 +186,50 @@ static void a_compile_error_names_file_and_line(void **state) {
     end(at);
 }
 
+/* What a section includes is specialised with it, ends with it, and leaves the lines after it their numbers. */
+static void a_section_includes_a_file(void **state) {
+    (void)state;
+    static const char shared[] = "#define TIMES(x) ((x) * FACTOR)\n"
+                                 "static float NAME(helper)(float x) {\n"
+                                 "    return TIMES(x);\n"
+                                 "}\n";
+    static const char whole[] = "#include \"shared.clh\"\n"
+                                "KERNEL(scale)(global float *x) {\n"
+                                "    x[get_global_id(0)] = NAME(helper)(x[get_global_id(0)]);\n"
+                                "}\n";
+    static const char broken[] = "#define OWN 1\n"
+                                 "#include \"shared.clh\"\n"
+                                 "KERNEL(broken)(global float *x) {\n"
+                                 "    x[0] = no_such_variable;\n"
+                                 "}\n";
+    place *at = begin();
+    temporary_write(at->kernels, "shared.clh", shared, strlen(shared), NULL);
+    temporary_write(at->kernels, "scale.cl", whole, strlen(whole), NULL);
+    temporary_write(at->kernels, "broken.cl", broken, strlen(broken), NULL);
+    program *p;
+    int two, three, section;
+    assert_ok(program_new(&p, at->c));
+    assert_ok(program_section(p, "scale", "FACTOR=2", &two));
+    assert_ok(program_section(p, "scale", "FACTOR=3", &three));
+    assert_ok(program_build(p));
+    expect_scaled(at, p, two, 2, 0);
+    expect_scaled(at, p, three, 3, 0);
+    program_free(p);
+
+    assert_ok(program_new(&p, at->c));
+    assert_ok(program_section(p, "broken", "FACTOR=2", &section));
+    assert_fails(program_build(p), LORIS_ERROR_DEVICE, "broken.cl:4");
+    program_free(p);
+
+    static const char nothing[] = "#include \"missing.clh\"\n";
+    temporary_write(at->kernels, "nothing.cl", nothing, strlen(nothing), NULL);
+    assert_ok(program_new(&p, at->c));
+    assert_ok(program_section(p, "nothing", "", &section));
+    assert_fails(program_build(p), LORIS_ERROR_INTERNAL, "missing.clh");
+    program_free(p);
+    end(at);
+}
+
 static void files_in_kernels_dir_take_the_embedded_ones_place(void **state) {
     (void)state;
     static const char common[] = "#define KERNEL(name) kernel void name##_0\n"
@@ -461,6 +505,7 @@ int main(void) {
         cmocka_unit_test(sections_of_one_file_do_not_clash),
         cmocka_unit_test(wrong_requests_are_internal_errors),
         cmocka_unit_test(a_compile_error_names_file_and_line),
+        cmocka_unit_test(a_section_includes_a_file),
         cmocka_unit_test(files_in_kernels_dir_take_the_embedded_ones_place),
         cmocka_unit_test(a_built_section_serves_later_programs),
         cmocka_unit_test(a_stored_program_is_loaded),

@@ -184,10 +184,50 @@ void program_section_facts(const program *p, int number, const char **file, cons
 
 /* ---- one text of all sections ------------------------------------------------------------------------------------ */
 
-static void append_source(text *t, const source *s) {
-    text_printf(t, "#line 1 \"%s\"\n", s->path);
-    text_append(t, s->data, s->size);
+/* The file that a line `#include "tile.clh"` from `line` on names, its length in *length; NULL = the line is another. */
+static const char *included(const char *line, size_t *length) {
+    static const char directive[] = "#include \"";
+    if (strncmp(line, directive, sizeof directive - 1) != 0)
+        return NULL;
+    const char *name = line + sizeof directive - 1;
+    *length = strcspn(name, "\"\n");
+    return name[*length] == '"' ? name : NULL;
+}
+
+static const char *next_line(const char *line, const char *end) {
+    const char *next = memchr(line, '\n', (size_t)(end - line));
+    return next ? next + 1 : end;
+}
+
+static loris_status find_included(program *p, const char *name, size_t length, const source **out) {
+    char *copy = arena_printf(p->memory, "%.*s", (int)length, name);
+    return copy ? find_source(p, copy, out) : fail_memory("kernel sources");
+}
+
+static void append_lines(text *t, const char *path, int number, const char *from, const char *end) {
+    text_printf(t, "#line %d \"%s\"\n", number, path);
+    text_append(t, from, (size_t)(end - from));
     text_append(t, "\n", 1);
+}
+
+/* The text of `s`, and of what it includes where it says so; that includes nothing itself. */
+static loris_status append_source(program *p, text *t, const source *s) {
+    const char *end = s->data + s->size, *from = s->data;
+    int number = 1, first = 1; /* of this line, and of that at `from` */
+    for (const char *line = s->data; line < end; line = next_line(line, end), number++) {
+        size_t length;
+        const char *name = included(line, &length);
+        if (!name)
+            continue;
+        const source *other;
+        TRY(find_included(p, name, length, &other));
+        append_lines(t, s->path, first, from, line);
+        append_lines(t, other->path, 1, other->data, other->data + other->size);
+        from = next_line(line, end);
+        first = number + 1;
+    }
+    append_lines(t, s->path, first, from, end);
+    return LORIS_OK;
 }
 
 static void append_defines(text *t, const char *defines, bool define) {
@@ -201,13 +241,19 @@ static void append_defines(text *t, const char *defines, bool define) {
     }
 }
 
-/* Ends the macros a file defines itself, which would clash with those of the next section. */
-static void append_undefines(text *t, const source *s) {
+/* Ends the macros a file and what it includes define, which would clash with those of the next section. */
+static loris_status append_undefines(program *p, text *t, const source *s) {
     const char *end = s->data + s->size;
-    for (const char *line = s->data; line < end;) {
-        const char *next = memchr(line, '\n', (size_t)(end - line));
-        next = next ? next + 1 : end;
-        const char *at = line;
+    for (const char *line = s->data, *next; line < end; line = next) {
+        next = next_line(line, end);
+        size_t length;
+        const char *name = included(line, &length), *at = line;
+        if (name) {
+            const source *other;
+            TRY(find_included(p, name, length, &other));
+            TRY(append_undefines(p, t, other));
+            continue;
+        }
         while (at < next && (*at == ' ' || *at == '\t'))
             at++;
         if (at < next && *at == '#') {
@@ -219,23 +265,23 @@ static void append_undefines(text *t, const source *s) {
                 text_printf(t, "#undef %.*s\n", (int)identifier_length(at), at);
             }
         }
-        line = next;
     }
+    return LORIS_OK;
 }
 
 static loris_status assemble(program *p, text *t) {
     const source *common;
     TRY(find_source(p, "common.clh", &common));
-    append_source(t, common);
+    TRY(append_source(p, t, common));
     for (const section *s = p->first; s; s = s->next) {
         if (s->lender)
             continue;
         /* Errors in the macros themselves are then not blamed on the file before. */
         text_printf(t, "#line 1 \"section %d of %s\"\n#define SUFFIX %d\n", s->number, s->file->name, s->number);
         append_defines(t, s->defines, true);
-        append_source(t, s->file);
+        TRY(append_source(p, t, s->file));
         text_printf(t, "#line 1 \"end of section %d of %s\"\n", s->number, s->file->name);
-        append_undefines(t, s->file);
+        TRY(append_undefines(p, t, s->file));
         append_defines(t, s->defines, false);
         text_printf(t, "#undef SUFFIX\n");
         log_message(LORIS_LOG_DEBUG, "section %d: %s %s", s->number, s->file->name, s->defines);
