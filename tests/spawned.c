@@ -22,16 +22,17 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* This process's environment with `added` in it. */
+/* This process's environment with `added` in it, and no place for the user's state unless that names one. */
 static void make_environment(char *environment[ENVIRONMENT_MAX], const char *const *added) {
     size_t count = 0;
     for (; added && added[count]; count++)
         environment[count] = (char *)(uintptr_t)added[count];
+    environment[count++] = (char *)(uintptr_t) "XDG_STATE_HOME=/dev/null"; /* the first of two counts */
     size_t of_added = count;
     for (char **e = environ; *e; e++) {
         bool replaced = false;
         for (size_t i = 0; i < of_added; i++)
-            replaced = replaced || strncmp(*e, added[i], strcspn(added[i], "=") + 1) == 0;
+            replaced = replaced || strncmp(*e, environment[i], strcspn(environment[i], "=") + 1) == 0;
         if (!replaced && count < ENVIRONMENT_MAX - 1)
             environment[count++] = *e;
     }

@@ -398,12 +398,20 @@ static void test_the_doctor(void **state) {
 /* A report names neither who runs it nor where. */
 static void test_a_bug_report(void **state) {
     (void)state;
-    char cache[1024], home[1024], host[256], line[1200];
+    char cache[1024], home[1024], host[256], line[1200], state_home[1024];
     size_t size;
     spawned s;
+    snprintf(state_home, sizeof state_home, "XDG_STATE_HOME=%s/state", scratch(""));
     snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
     snprintf(home, sizeof home, "HOME=%s", scratch(""));
-    const spawn_settings settings = {.environment = (const char *const[]){cache, home, NULL}};
+    const spawn_settings settings = {.environment = (const char *const[]){cache, home, state_home, NULL}};
+    snprintf(line, sizeof line, "info %s", scratch("not-there.safetensors"));
+    run_line(&s, line, &settings);
+    assert_int_equal(s.status, 3);
+    spawn_free(&s);
+    run_line(&s, "info --no-such-option", &settings); /* a slip of the keyboard is no failure to report */
+    assert_int_equal(s.status, 2);
+    spawn_free(&s);
     snprintf(line, sizeof line, "report -o %s", scratch("report.txt"));
     run_line(&s, line, &settings);
     assert_int_equal(s.status, 0);
@@ -412,7 +420,8 @@ static void test_a_bug_report(void **state) {
     said = realloc(said, size + 1);
     said[size] = '\0';
     static const char *const parts[] = {"loris-cl 0.",  "build ", "processor ", "known answer",
-                                        "+ evaluation", "doctor", "drivers",    "model      bands"};
+                                        "+ evaluation", "doctor", "drivers",    "model      bands",
+                                        "exit status 3: ~/not-there.safetensors"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_contains(said, parts[i]);
     assert_null(strstr(said, scratch("")));
@@ -424,7 +433,7 @@ static void test_a_bug_report(void **state) {
     /* ... not even where a variable tells it */
     char vendors[1100];
     snprintf(vendors, sizeof vendors, "OPENCL_VENDOR_PATH=%s/vendors", scratch(""));
-    run_line(&s, "report --json", &(spawn_settings){.environment = (const char *const[]){cache, home, vendors, NULL}});
+    run_line(&s, "report --json", &(spawn_settings){.environment = (const char *const[]){cache, home, state_home, vendors, NULL}});
     assert_int_equal(s.status, 0);
     assert_contains(s.out, "~/vendors");
     assert_null(strstr(s.out, scratch("")));
@@ -433,6 +442,7 @@ static void test_a_bug_report(void **state) {
     assert_ok(json_parse(&report, a, s.out, strlen(s.out), "report"));
     assert_ok(json_need_array(report, "doctor", &doctor, "report"));
     assert_true(doctor->count > 3);
+    assert_contains(s.out, "\"last_error\": \"20");
     arena_free(a);
     spawn_free(&s);
     run_line(&s, "report -o /no/such/folder/report.txt", &settings);

@@ -34,7 +34,7 @@ const command command_report = {
     .description =
         "Writes one text: version and build, system, what 'devices -v' tells of each device with the known-answer "
         "test, what "
-        "'doctor' finds, and what the model is. Home folder, user name and host name are replaced. Read it before you "
+        "'doctor' finds, what the model is, and how the last run that failed ended. Home folder, user name and host name are replaced. Read it before you "
         "send it.",
     .options = options,
     .run = run};
@@ -51,6 +51,7 @@ typedef struct gathered {
     char processor[128];
     loris_model_info model;
     const char *model_failure; /* NULL = described */
+    char last_error[LAST_ERROR_MAX]; /* "" = none */
 } gathered;
 
 static void read_processor(char name[128]) {
@@ -99,6 +100,8 @@ static loris_status gather(gathered *g, const char *model) {
     uname(&g->system);
     read_processor(g->processor);
     examine_devices(g);
+    if (!read_last_error(g->last_error))
+        g->last_error[0] = '\0';
     g->model_failure = "no such model";
     if (model)
         g->model_failure = loris_model_describe(model, NULL, &g->model) == LORIS_OK ? NULL : loris_error_message();
@@ -135,6 +138,7 @@ static void write_text(FILE *out, const gathered *g) {
     else
         fprintf(out, "model      %s \"%s\", %.3f M parameters of %s, %s\n", g->model.kind, g->model.name,
                 1e-6 * (double)g->model.parameters, g->model.dtypes, g->model.container);
+    fprintf(out, "last error %s\n", *g->last_error ? g->last_error : "none");
     for (size_t i = 0; i < g->count; i++) {
         const loris_device_info *d = &g->devices[i];
         fprintf(out, "\ndevice %d  %s (%s)\n", d->index, d->name, d->platform);
@@ -171,6 +175,10 @@ static void write_json(FILE *out, const gathered *g) {
         write_member(out, "model_types", g->model.dtypes);
         fprintf(out, "\"model_parameters\": %llu,\n ", (unsigned long long)g->model.parameters);
     }
+    if (*g->last_error)
+        write_member(out, "last_error", g->last_error);
+    else
+        fputs("\"last_error\": null,\n ", out);
     fputs("\"devices\": [", out);
     for (size_t i = 0; i < g->count; i++) {
         fputs(i ? ",\n {" : "{", out);

@@ -193,6 +193,15 @@ void describe_option(const option *o, char text[OPTION_TEXT_MAX]);
 /* Prints "loris-cl: message; hint" as one line on standard error (no hint: NULL or "") and returns `status`. */
 int complain(int status, const char *hint, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* What complain() said last, without the program's name; "" = nothing. */
+const char *last_complaint(void);
+
+/* The last run that failed: one line with time, command, exit status and what was said, in $XDG_STATE_HOME/loris-cl (or
+ * ~/.local/state/loris-cl). Reading gives false when there is none. */
+enum { LAST_ERROR_MAX = 4096 };
+void keep_last_error(const char *name, int status, const char *line);
+bool read_last_error(char line[LAST_ERROR_MAX]);
+
 int exit_status_of(loris_status status);
 
 /* As complain(), with the library's last message and hint; returns the exit status for `status`. */

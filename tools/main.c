@@ -92,5 +92,9 @@ int main(int argc, char **argv) {
     int used = c ? 2 : argc > 0;
     if (!c)
         c = &command_run;
-    return finish_output(c->run(argc - used, argv + used));
+    const int status = finish_output(c->run(argc - used, argv + used));
+    const bool worth = status == EXIT_FAULT || status == EXIT_INPUT || status == EXIT_DEVICE || status == EXIT_OUTPUT;
+    if (worth && *last_complaint() && c != &command_report)
+        keep_last_error(c->name ? c->name : "run", status, last_complaint());
+    return status;
 }

@@ -123,6 +123,8 @@ void print_manual(void) {
     print_pair("$XDG_CACHE_HOME/loris-cl, ~/.cache/loris-cl",
                "Compiled kernels, kept by device and driver; may be removed at any time. OpenCL drivers keep caches of "
                "their own.");
+    print_pair("$XDG_STATE_HOME/loris-cl, ~/.local/state/loris-cl",
+               "How the last run that failed ended, one line for 'loris-cl report'; may be removed at any time.");
     puts(".SH ENVIRONMENT");
     print_pair("TERM, NO_COLOR",
                "A terminal that is 'dumb' gets plain lines instead of a progress bar; NO_COLOR, not empty, no bold.");

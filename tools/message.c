@@ -15,6 +15,12 @@ void make_printable(char *text) {
             *c = '?';
 }
 
+static char complaint[MESSAGE_MAX];
+
+const char *last_complaint(void) {
+    return complaint;
+}
+
 int complain(int status, const char *hint, const char *format, ...) {
     char message[MESSAGE_MAX];
     va_list arguments;
@@ -23,6 +29,7 @@ int complain(int status, const char *hint, const char *format, ...) {
     va_end(arguments);
     make_printable(message);
     progress_hide();
+    snprintf(complaint, sizeof complaint, "%s", message);
     fprintf(stderr, PROGRAM ": %s%s%s\n", message, hint && *hint ? "; " : "", hint ? hint : "");
     return status;
 }

@@ -39,8 +39,8 @@ loris_status device_choose(const device *list, int count, const char *wanted, in
 /* Why this device cannot be used ("has no compiler", "its version of OpenCL is too old: 1.2 is needed"), or NULL. */
 const char *device_lacks(const device *d);
 
-/* Does each lane of its vectors take a work-item of its own, as on GPUs? Others give an item whole vectors. CPU devices that are
- * one float wide, as they say, do the first too: Mesa's llvmpipe, and simulators of GPUs. */
+/* Does each lane of its vectors take a work-item of its own, as on GPUs? Others give an item whole vectors. CPU devices
+ * that are one float wide, as they say, do the first too: Mesa's llvmpipe, and simulators of GPUs. */
 bool device_is_simt(const device *d);
 
 const char *device_type_name(cl_device_type type); /* "GPU", "CPU", "accelerator", "device" */

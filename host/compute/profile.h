@@ -4,8 +4,8 @@
  *
  * Times are the device's own (CL_PROFILING_COMMAND_START and END), put on the host's CLOCK_MONOTONIC by comparing the
  * two clocks once, when the device is opened: a span lies beside what the host did at the same time, to within that
- * round trip. Durations are exact. Some drivers give times that do not pass (Mesa 22.3's rusticl: 0, 1, 2, 3); there each
- * launch is waited for, and its time is the host's from before it was enqueued until it was done.
+ * round trip. Durations are exact. Some drivers give times that do not pass (Mesa 22.3's rusticl: 0, 1, 2, 3); there
+ * each launch is waited for, and its time is the host's from before it was enqueued until it was done.
  */
 #ifndef LORIS_COMPUTE_PROFILE_H
 #define LORIS_COMPUTE_PROFILE_H

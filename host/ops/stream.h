@@ -7,7 +7,7 @@
 #include "ops/ops.h"
 #include "plan/lower.h"
 
-/* Most CPU devices want few items that each loop over wide vectors; others (device_is_simt()) want many that each do one. */
+/* Most CPU devices want few items that each loop over wide vectors; others (device_is_simt()) many that each do one. */
 bool wide_items(const compute *c);
 
 /* Flat work: item i takes `repeats` vectors of `vector` floats (the macros VEC and REPEATS). */
