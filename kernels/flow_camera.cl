@@ -3,8 +3,8 @@
  * iteratively reweighted least squares with Geman-McClure weights whose scale shrinks from step to step (graduated
  * non-convexity, Black and Rangarajan 1996). X and Y run over -1..1 along the longer side. Each patch counts along the
  * directions in which it has contrast: its residual is measured by its structure tensor, scaled to eigenvalues 0..1, so
- * that a horizon says nothing about a pan along it. What no patch decides is drawn to rest by a ridge, which like a
- * patch loses its say when the rest of the picture agrees on moving.
+ * that a horizon says nothing about a pan along it. What no patch decides is drawn to rest by a ridge. It is weak: with
+ * a say in what a figure before plain ground decides, it held the camera at rest whenever a pan turned round.
  *
  * Two fits compete: one goes on from the motion between the frames before, looking no further than TRACKED_DEVIATION,
  * the other starts from nothing. The first wins unless clearly less of the picture follows it: limbs that move at once
@@ -76,22 +76,17 @@ static void NAME(add_patch)(float *terms, float8 p, float x, float y, local cons
 }
 
 /* The next model from the sums over all patches. */
-static void NAME(update)(local float *model, local const float *partial, int samples, float deviation) {
+static void NAME(update)(local float *model, local const float *partial, int samples) {
     const int product[9] = {0, 1, 2, 1, 3, 4, 2, 4, 5}; /* of basis i and j among 1 x y xx xy yy */
     float sum[NAME(TERMS)], a[36], b[6];
     for (int k = 0; k < NAME(TERMS); k++)
         sum[k] = partial[k * GROUP];
-    float moved = model[0] * model[0] + model[3] * model[3] +
-                  (model[1] * model[1] + model[2] * model[2] + model[4] * model[4] + model[5] * model[5]) *
-                      (1.0f / 3.0f); /* mean square over the picture */
-    float rest = 1.0f / (1.0f + moved / (deviation * deviation));
-    rest = (float)samples * (rest * rest + 0.01f);
 #pragma unroll
     for (int i = 0; i < 6; i++) {
 #pragma unroll
         for (int j = 0; j < 6; j++)
             a[i * 6 + j] = sum[6 * (i / 3 + j / 3) + product[(i % 3) * 3 + j % 3]];
-        a[i * 6 + i] += rest * (i % 3 ? SLOPE_RIDGE : SHIFT_RIDGE);
+        a[i * 6 + i] += (float)samples * (i % 3 ? SLOPE_RIDGE : SHIFT_RIDGE);
         b[i] = sum[18 + i];
     }
     if (samples > 0)
@@ -136,7 +131,7 @@ KERNEL(camera)(global float *restrict camera, global const float *restrict patch
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lane == 0)
-            NAME(update)(model, partial, samples, deviation);
+            NAME(update)(model, partial, samples);
         barrier(CLK_LOCAL_MEM_FENCE);
         deviation = fmax(deviation * SHRINK, LAST_DEVIATION);
     }

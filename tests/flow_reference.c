@@ -237,7 +237,7 @@ static void eliminate(double a[6][7]) {
 static void refine_camera(double c[8], int steps, double deviation, const float *patches, int width, int height) {
     int columns = flow_grid(width), rows = flow_grid(height), longer = width > height ? width : height;
     for (int step = 0; step < steps; step++) {
-        double a[6][7] = {{0}}, following = 0.0, squares = 0.0, moved = 0.0;
+        double a[6][7] = {{0}}, following = 0.0, squares = 0.0;
         int samples = 0;
         for (int j = 1; j < rows - 1; j += 2)
             for (int i = 1; i < columns - 1; i += 2, samples++) {
@@ -261,10 +261,7 @@ static void refine_camera(double c[8], int steps, double deviation, const float 
                 }
             }
         for (int k = 0; k < 6; k++)
-            moved += c[k] * c[k] / (k % 3 ? 3.0 : 1.0);
-        double rest = samples * (pow(1.0 + moved / (deviation * deviation), -2.0) + 0.01);
-        for (int k = 0; k < 6; k++)
-            a[k][k] += rest * (k % 3 ? 0.025 : 0.005);
+            a[k][k] += samples * (k % 3 ? 2.5e-4 : 5e-5);
         if (samples)
             eliminate(a);
         for (int k = 0; k < 6; k++)

@@ -17,8 +17,8 @@
 #define CLEARLY_MORE "1.25f" /* so much more of the picture has to follow a fresh fit */
 #define TENSOR_CONTRAST "256.0f"
 #define MISMATCH "100.0f"    /* a mean squared error of this halves a patch's weight */
-#define SHIFT_RIDGE "0.005f" /* weight of staying at rest, of one patch per patch */
-#define SLOPE_RIDGE "0.025f"
+#define SHIFT_RIDGE "5e-5f"  /* weight of staying at rest, of one patch per patch */
+#define SLOPE_RIDGE "2.5e-4f"
 #define GRADIENT_CONTRAST "16.0f"
 #define NOISE_FLOOR "0.15f"
 #define NOISE_FACTOR "3.5f"

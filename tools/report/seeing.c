@@ -105,18 +105,19 @@ static loris_status f_drawn(report *r, const drawn_clip *c, double *f) {
     return status;
 }
 
-/* Before textured ground, where a pan can be told from a figure that moves aside; before plain ground for comparison.
- */
-static loris_status measure_pan(report *r, const drawn_clip *c, result *out) {
+/* How a pan changes F, at most: before plain ground, where nothing but the figure is seen to move, and before textured
+ * ground. */
+static loris_status measure_pan(report *r, const drawn_clip *c, double f_plain, result *out) {
     drawn_clip other = *c;
-    double still;
+    double f_textured;
     other.pan = PAN;
     TRY(f_drawn(r, &other, &out->value[SEEN_PANNED_PLAIN]));
     other.textured = true;
     TRY(f_drawn(r, &other, &out->value[SEEN_PANNED]));
     other.pan = 0;
-    TRY(f_drawn(r, &other, &still));
-    out->value[SEEN_PAN_CHANGE] = fabs(out->value[SEEN_PANNED] - still);
+    TRY(f_drawn(r, &other, &f_textured));
+    out->value[SEEN_PAN_CHANGE] =
+        fmax(fabs(out->value[SEEN_PANNED_PLAIN] - f_plain), fabs(out->value[SEEN_PANNED] - f_textured));
     return LORIS_OK;
 }
 
@@ -137,13 +138,13 @@ static loris_status measure_clip(report *r, const drawn_clip *c, figure f, const
         status = accents_seen(&seen, accents);
     rhythm_free(&seen);
     if (status == LORIS_OK && pan)
-        status = measure_pan(r, c, &one);
+        status = measure_pan(r, c, one.value[f], &one);
     tell("%s: F %.2f, %.1f BPM, panned F %.2f", name, one.value[f], one.value[SEEN_BPM], one.value[SEEN_PANNED]);
     return status == LORIS_OK ? results_add(&r->results, &one) : status;
 }
 
 loris_status report_seeing(report *r) {
-    enum { CLIPS_EACH = 4, PANNED_EACH = 2, KINDS = 6 };
+    enum { CLIPS_EACH = 4, KINDS = 6 };
     static const struct {
         const char *name;
         drawn_clip clip;
@@ -166,8 +167,7 @@ loris_status report_seeing(report *r) {
             c.rests = c.kind == DRAWN_TURNS ? 0 : 0.15; /* who swings does not rest */
             c.seed = 1 + i * CLIPS_EACH + k;
             snprintf(name, sizeof name, "%s, drawing %zu", kinds[i].name, (size_t)c.seed);
-            bool pan = !c.hard && k < PANNED_EACH;
-            TRY(measure_clip(r, &c, kinds[i].figure, name, pan, &r->drawn[r->drawn_count]));
+            TRY(measure_clip(r, &c, kinds[i].figure, name, !c.hard, &r->drawn[r->drawn_count]));
             r->drawn_count++;
         }
     return LORIS_OK;
