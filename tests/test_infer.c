@@ -96,6 +96,9 @@ static void presets_are_the_published_ones(void **state) {
         const sampling_settings s = preset_sampling(p, 0.1);
         assert_int_equal(s.sampler, SAMPLER_ADPM2);
     }
+    assert_string_equal(preset_for_tokens(50)->name, "dance_s25");
+    assert_string_equal(preset_for_tokens(100)->name, "fe_s50");
+    assert_string_equal(preset_for_tokens(1000)->name, "dance_s25"); /* none of them: what is said then, says so */
     const preset *none;
     assert_fails(preset_from_name("s25", &none), LORIS_ERROR_ARGUMENT, "s25");
 }

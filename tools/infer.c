@@ -51,7 +51,7 @@ static const option options[] = {{.kind = OPTION_HEADING, .help = "Input and out
                                   .field = offsetof(infer_arguments, settings.preset),
                                   .words = preset_words,
                                   .help = "the published settings of a dataset",
-                                  .fallback = "dance_s25"},
+                                  .fallback = "dance_s25, or fe_s50 where the model is for 50 s"},
                                  {.kind = OPTION_FILE,
                                   .name = "model",
                                   .argument = "FILE",
@@ -170,7 +170,6 @@ static int run(int argc, char **argv) {
     int status;
     loris_engine_defaults(&a.engine);
     loris_infer_defaults(&a.settings);
-    a.settings.preset = preset_words[0].name;
     a.settings.seed = new_seed();
     a.settings.progress = progress_update;
     if (!parse_options(&command_infer, argc, argv, &a, NULL, &status))

@@ -187,7 +187,7 @@ static const option options[] = {
      .field = offsetof(run_arguments, preset),
      .words = preset_words,
      .help = "the published settings of a dataset",
-     .fallback = "dance_s25"},
+     .fallback = "dance_s25, or fe_s50 where the model is for 50 s"},
 
     {.kind = OPTION_FILE,
      .name = "i3d-model",
@@ -497,7 +497,6 @@ static int run(int argc, char **argv) {
     run_arguments a = {.model = DEFAULT_MODEL,
                        .i3d_model = DEFAULT_I3D,
                        .eyes = DEFAULT_EYES,
-                       .preset = preset_words[0].name,
                        .takes = 1,
                        .genre = -1};
     int status;

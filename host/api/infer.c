@@ -64,18 +64,27 @@ void loris_infer_defaults(loris_infer_settings *settings) {
     *settings = (loris_infer_settings){.guidance = -1};
 }
 
+loris_status infer_preset(const loris_infer_settings *s, const preset **out) {
+    model *m;
+    if (!s->model)
+        return fail(LORIS_ERROR_ARGUMENT, "set loris_infer_settings.model", "no model was named");
+    if (s->preset)
+        return preset_from_name(s->preset, out);
+    TRY(model_open(&m, s->model));
+    *out = preset_for_tokens(m->unet.embedding_max_length);
+    model_close(m);
+    return LORIS_OK;
+}
+
 static loris_status check_settings(job *j) {
     const loris_infer_settings *s = j->settings;
-    if (!s->preset || !s->model)
-        return fail(LORIS_ERROR_ARGUMENT, "set loris_infer_settings.preset and .model",
-                    "no preset or no model was named");
     if (s->steps < 0 || s->steps == 1 || s->steps > 1000)
         return fail(LORIS_ERROR_ARGUMENT, "use 2 to 1000 steps", "%d steps", s->steps);
     if (s->batch < 0 || s->batch > BATCH_MAX)
         return fail(LORIS_ERROR_ARGUMENT, "use 1 to 64", "%d clips side by side", s->batch);
     if (s->guidance > 1000)
         return fail(LORIS_ERROR_ARGUMENT, "use 1 (none) to about 20", "a guidance scale of %g", s->guidance);
-    TRY(preset_from_name(s->preset, &j->preset));
+    TRY(infer_preset(s, &j->preset));
     if (j->preset->note)
         log_message(LORIS_LOG_WARNING, "%s", j->preset->note);
     return LORIS_OK;

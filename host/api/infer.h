@@ -24,6 +24,10 @@ typedef struct infer_sounds {
     char comment[INFER_COMMENT_LENGTH]; /* what makes them again */
 } infer_sounds;
 
+/* The preset that is named, or the one that suits the model. */
+struct preset;
+loris_status infer_preset(const loris_infer_settings *settings, const struct preset **out);
+
 /* As loris_infer() of `count` clips, the first with the settings' seed; `where` names the input in errors. */
 loris_status infer_pieces(loris_engine *engine, const loris_infer_settings *settings, const infer_piece *pieces,
                           size_t count, int genre, const char *where, infer_sounds *out, loris_infer_report *report);

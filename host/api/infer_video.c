@@ -79,7 +79,7 @@ loris_status loris_infer_video(loris_engine *engine, const loris_infer_settings 
     infer_sounds made = {0};
     loris_status status;
     TRY(check_output(output));
-    TRY(preset_from_name(settings->preset ? settings->preset : "", &p));
+    TRY(infer_preset(settings, &p));
     const pieces l = pieces_lay_out(f->action_rows, (size_t)p->seconds * ACTIONS_RATE, LEAST_OVERLAP);
     action_rows = extend(f->actions, f->action_rows, l.rows, (size_t)f->width);
     pose_rows = extend(f->poses, f->pose_rows, l.rows * POSES_A_ROW, JOINTS * FEATURES_POSE_CHANNELS);

@@ -23,6 +23,13 @@ loris_status preset_from_name(const char *name, const preset **out) {
     return fail(LORIS_ERROR_ARGUMENT, "use dance_s25, fe_s25, fe_s50, fs_s25 or fs_s50", "there is no preset %s", name);
 }
 
+const preset *preset_for_tokens(int tokens) {
+    int i = 0;
+    while (i + 1 < PRESET_COUNT && presets[i].video_rows < tokens)
+        i++;
+    return presets[i].video_rows < tokens ? &presets[0] : &presets[i];
+}
+
 sampling_settings preset_sampling(const preset *p, double sigma_data) {
     return (sampling_settings){.sampler = SAMPLER_ADPM2,
                                .steps = p->steps,

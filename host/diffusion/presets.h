@@ -18,6 +18,10 @@ extern const preset presets[PRESET_COUNT];
 
 loris_status preset_from_name(const char *name, const preset **out); /* LORIS_ERROR_ARGUMENT lists the names */
 
+/* The first whose clips a model with places for so many tokens of video has been trained on, dance_s25 or fe_s50: which
+ * of the datasets it was, its weights do not tell. */
+const preset *preset_for_tokens(int tokens);
+
 /* The whole clip in one window. */
 sampling_settings preset_sampling(const preset *p, double sigma_data);
 

@@ -312,7 +312,8 @@ LORIS_API loris_status loris_clips_read(loris_clip **clips, size_t *count, const
                                         const char *genres, const char *out_dir);
 
 typedef struct loris_infer_settings {
-    const char *preset;  /* "dance_s25", "fe_s25", "fe_s50", "fs_s25", "fs_s50": the published settings; required */
+    const char *preset;  /* "dance_s25", "fe_s25", "fe_s50", "fs_s25", "fs_s50": the published settings; NULL = "dance_s25",
+                            or "fe_s50" of models that know clips of 50 s */
     const char *model;   /* a converted checkpoint; required */
     uint64_t seed;       /* of the first clip; the following have the following ones */
     int steps;           /* 0 = the preset's */
