@@ -571,6 +571,12 @@ static void test_convert_and_info(void **state) {
     assert_contains(s.out, "to_in.module_list.0.block.block1.project");
     spawn_free(&s);
 
+    run_line(&s, "info --plan " LORIS_MODELS "/movenet-lightning", NULL);
+    assert_int_equal(s.status, 0);
+    assert_contains(s.out, "joints of a person in pictures");
+    assert_contains(s.out, "blocks.16.project");
+    spawn_free(&s);
+
     run_line(&s, "info --json " CHECKPOINTS "genre.pt", NULL);
     assert_int_equal(s.status, 0);
     assert_ok(json_parse(&root, memory, s.out, strlen(s.out), "info"));

@@ -219,6 +219,18 @@ static void test_refuses(void **state) {
     assert_null(opened);
 }
 
+static void test_outline(void **state) {
+    (void)state;
+    text out = {0};
+    made_i3d_write(scratch("small.safetensors"), SMALL);
+    assert_ok(i3d_outline(support_compute(), scratch("small.safetensors"), &out));
+    assert_non_null(strstr(out.data, "Conv3d_1a_7x7"));
+    assert_non_null(strstr(out.data, "Mixed_5c.b3b"));
+    text_free(&out);
+    assert_fails(i3d_outline(support_compute(), LORIS_MODELS "/base", &out), LORIS_ERROR_INPUT, "not a model of I3D");
+    text_free(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matches_pytorch),
@@ -227,6 +239,7 @@ int main(void) {
         cmocka_unit_test(test_norms_are_folded),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_outline),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

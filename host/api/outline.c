@@ -2,12 +2,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/engine.h"
 #include "diffusion/bands.h"
 #include "diffusion/context.h"
 #include "diffusion/presets.h"
 #include "nets/flow.h"
+#include "nets/i3d.h"
 #include "nets/movenet.h"
 #include "nets/synthetic.h"
 
@@ -59,14 +61,46 @@ loris_status outline_movenets(compute *c, int width, int height, text *out) {
     return LORIS_OK;
 }
 
+/* Networks that see know themselves by their "kind"; *taken when it was one of them. Frames are those that poses are
+ * looked for in when the video is 16:9. */
+static loris_status outline_eyes(compute *c, const char *path, text *out, bool *taken) {
+    enum { WIDTH = 640, HEIGHT = 360 };
+    arena *memory = arena_new();
+    safetensors *file = NULL;
+    const json *config;
+    const char *where, *inside = memory ? model_path(memory, path) : NULL;
+    movenet_config eyes;
+    loris_status status;
+    TRY_GOTO(inside ? safetensors_open(&file, inside) : fail_memory("a model"));
+    TRY_GOTO(model_configuration(&config, &where, memory, file));
+    const json *kind = json_get(config, "kind");
+    const bool seen = kind && kind->type == JSON_STRING, actions = seen && !strcmp(kind->string, "i3d");
+    *taken = movenet_is(config) || actions;
+    if (actions)
+        TRY_GOTO(i3d_outline(c, path, out));
+    else if (*taken) {
+        TRY_GOTO(movenet_config_read(&eyes, config, where));
+        TRY_GOTO(movenet_outline(c, &eyes, WIDTH, HEIGHT, out));
+    }
+done:
+    safetensors_close(file);
+    arena_free(memory);
+    return status;
+}
+
 loris_status loris_model_plan(loris_engine *engine, const char *path, char **plan_text) {
     model *m = NULL;
     weights *w = NULL;
     text out = {0};
     loris_status status;
-    TRY_GOTO(model_open(&m, path));
-    TRY_GOTO(weights_new(&w, engine->compute, m->file, m->prefix));
-    TRY_GOTO(outline_model(engine->compute, m, w, &out));
+    bool eyes = false;
+    TRY_GOTO(outline_eyes(engine->compute, path, &out, &eyes));
+    if (!eyes)
+        TRY_GOTO(model_open(&m, path));
+    if (!eyes)
+        TRY_GOTO(weights_new(&w, engine->compute, m->file, m->prefix));
+    if (!eyes)
+        TRY_GOTO(outline_model(engine->compute, m, w, &out));
     *plan_text = out.data;
     out.data = NULL;
 done:

@@ -123,13 +123,17 @@ loris_status i3d_read_source(const char *path, char source[I3D_SOURCE_LENGTH]) {
     return status;
 }
 
-static loris_status open_i3d(i3d *i, const char *path) {
-    size_t bytes;
+static loris_status open_weights(i3d *i, const char *path) {
     /* A window fills a processor; graphics processors want more at once where the last layers have few positions. */
     if (i->batch == 0)
         i->batch = i->c->dev.type & CL_DEVICE_TYPE_CPU ? 1 : 4;
     TRY(open_file(&i->file, i->memory, path, NULL));
-    TRY(weights_new(&i->weights, i->c, i->file, ""));
+    return weights_new(&i->weights, i->c, i->file, "");
+}
+
+static loris_status open_i3d(i3d *i, const char *path) {
+    size_t bytes;
+    TRY(open_weights(i, path));
     TRY(plan_build(&i->plan, record(i)));
     TRY(weights_all_used(i->weights));
     return plan_buffer(i->plan, "frames", &i->frames, &bytes);
@@ -161,6 +165,21 @@ void i3d_free(i3d *i) {
     weights_free(i->weights);
     safetensors_close(i->file);
     arena_free(i->memory); /* i itself lies there */
+}
+
+loris_status i3d_outline(compute *c, const char *path, text *out) {
+    arena *memory = arena_new();
+    i3d i = {.memory = memory, .c = c};
+    loris_status status = memory ? open_weights(&i, path) : fail_memory("I3D");
+    if (status == LORIS_OK)
+        status = plan_draft(&i.plan, record(&i));
+    if (status == LORIS_OK)
+        plan_describe(i.plan, out);
+    plan_free(i.plan);
+    weights_free(i.weights);
+    safetensors_close(i.file);
+    arena_free(memory);
+    return status == LORIS_OK && text_failed(out) ? fail_memory("a plan's description") : status;
 }
 
 int i3d_batch(const i3d *i) {

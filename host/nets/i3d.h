@@ -4,6 +4,7 @@
 #define LORIS_NETS_I3D_H
 
 #include "compute/compute.h"
+#include "core/text.h"
 
 enum { I3D_FRAMES = 16, I3D_SIDE = 224, I3D_FRAME_BYTES = 3 * I3D_SIDE * I3D_SIDE };
 
@@ -41,5 +42,8 @@ loris_status i3d_push(i3d *i, const uint8_t *frames, int count);
 /* Waits and reads what the last push gave: features [count][i3d_features], the average of the last layer over all
  * positions, and logits [count][i3d_logits]; either may be NULL. */
 loris_status i3d_collect(i3d *i, float *features, float *logits, int count);
+
+/* What a window would compute on a device, appended as plan_describe() tells it. */
+loris_status i3d_outline(compute *c, const char *path, text *out);
 
 #endif
