@@ -28,6 +28,9 @@ static double tone(double seconds) {
     return 0.5 * sin(2765 * seconds);
 }
 
+/* Milliseconds of frames at a variable rate. */
+static const int uneven[] = {0, 20, 60, 300, 310, 620, 640, 990};
+
 static int setup(void **state) {
     if (scratch_setup(state))
         return -1;
@@ -36,9 +39,11 @@ static int setup(void **state) {
     assert_int_equal(mkdir(scratch("videos"), 0777) | mkdir(scratch("videos/more"), 0777), 0);
     made_video spec = {.frames = 20, .luma = moving, .sound = tone, .sound_seconds = 0.8};
     make_video(scratch("videos/a_c01_x.mkv"), &spec);
-    spec.frames = 30;
     spec.sound_seconds = 0.5;
+    spec.frames = sizeof uneven / sizeof *uneven;
+    spec.ticks = uneven;
     make_video(scratch("videos/more/b.mkv"), &spec);
+    spec.frames = 1;
     make_video(scratch("videos/a_c02_x.mkv"), &spec);
     make_video(scratch("videos/mute.mp4"), &(made_video){.frames = 10});
     scratch_write(scratch("videos/torn.mp4"), "not a video", 11);

@@ -125,6 +125,63 @@ static void test_one_frame(void **state) {
     check_rows(scratch("still.mkv"), 1, 1);
 }
 
+/* Of a side that needs no scaling, so that the pictures are the same bytes. */
+enum { UPRIGHT_WIDTH = 288, UPRIGHT_HEIGHT = 256 };
+
+static uint8_t lying(int x, int y, int frame) {
+    return moving(UPRIGHT_WIDTH - 1 - y, x, frame);
+}
+
+static void watch_actions(actions *a, const char *path) {
+    i3d *i;
+    assert_ok(i3d_new(&i, support_compute(), scratch("i3d.safetensors"), 1));
+    assert_ok(actions_watch(a, i, path, NULL, NULL));
+    i3d_free(i);
+}
+
+static void test_turned(void **state) {
+    (void)state;
+    actions upright, turned;
+    made_video spec = {.codec = "ffv1", .width = UPRIGHT_WIDTH, .height = UPRIGHT_HEIGHT, .frames = 27, .luma = moving};
+    make_video(scratch("upright.mov"), &spec);
+    spec.width = UPRIGHT_HEIGHT;
+    spec.height = UPRIGHT_WIDTH;
+    spec.rotation = 90;
+    spec.luma = lying;
+    make_video(scratch("turned.mov"), &spec);
+    watch_actions(&upright, scratch("upright.mov"));
+    watch_actions(&turned, scratch("turned.mov"));
+    assert_int_equal(upright.count, 2);
+    assert_int_equal(turned.count, 2);
+    assert_arrays_close(turned.rows, upright.rows, 2 * WIDTH, 0);
+    actions_free(&upright);
+    actions_free(&turned);
+}
+
+/* A window that a cut goes through sees both shots; those beside it see one, as if the other were not there. */
+static uint8_t two_shots(int x, int y, int frame) {
+    return frame < 25 ? moving(x, y, frame) : (uint8_t)(255 - moving(y, x, frame));
+}
+
+static void test_cut(void **state) {
+    (void)state;
+    actions one, two;
+    make_video(scratch("one.mkv"), &(made_video){.codec = "ffv1", .frames = 60, .luma = moving});
+    make_video(scratch("two.mkv"), &(made_video){.codec = "ffv1", .frames = 60, .luma = two_shots});
+    watch_actions(&one, scratch("one.mkv"));
+    watch_actions(&two, scratch("two.mkv"));
+    assert_true(one.count == 5 && two.count == 5);
+    assert_arrays_close(two.rows, one.rows, WIDTH, 0); /* 0 to 1 s, the cut being at 1 s */
+    for (int row = 1; row < 5; row++) {
+        double difference = 0;
+        for (int k = 0; k < WIDTH; k++)
+            difference += fabs((double)two.rows[row * WIDTH + k] - one.rows[row * WIDTH + k]);
+        assert_true(difference > 0);
+    }
+    actions_free(&one);
+    actions_free(&two);
+}
+
 static void test_no_video(void **state) {
     (void)state;
     actions a;
@@ -186,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),   cmocka_unit_test(test_variable_frame_rate),
         cmocka_unit_test(test_one_frame), cmocka_unit_test(test_no_video),
+        cmocka_unit_test(test_turned),    cmocka_unit_test(test_cut),
         cmocka_unit_test(test_kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
