@@ -466,6 +466,33 @@ static void test_interrupting(void **state) {
     }
 }
 
+/* A driver that compiles cannot be stopped, so the program leaves it behind: with no kernel in any cache, nearly all of
+ * the first seconds is compiling. */
+static void test_interrupting_a_driver_that_compiles(void **state) {
+    (void)state;
+    const char *folder = make_folder("compile");
+    make_video(scratch("compile/clip.mp4"), &clip);
+    const char *kept = scratch_file("compile/kept.mp4", "old", 3);
+    for (int i = 0; i < 6; i++) {
+        const struct timespec wait = {.tv_nsec = 150000000L * (i + 1)};
+        char own[1024], driver[1024];
+        snprintf(own, sizeof own, "XDG_CACHE_HOME=%s%d", scratch("cold"), i);
+        snprintf(driver, sizeof driver, "POCL_CACHE_DIR=%s%d", scratch("driver"), i);
+        const char *const none_compiled[] = {own, driver, NULL};
+        spawned s;
+        spawn_start_line(&s, LORIS_PROGRAM, "-o kept.mp4 clip.mp4",
+                         &(spawn_settings){.folder = folder, .environment = none_compiled});
+        nanosleep(&wait, NULL);
+        assert_int_equal(kill(s.process, SIGINT), 0);
+        spawn_wait(&s, 3);
+        assert_int_equal(s.status, 130);
+        assert_contains(s.err, "loris-cl: interrupted\n");
+        spawn_free(&s);
+        assert_content(kept, "old");
+        assert_int_equal(scratch_entries(folder), 2);
+    }
+}
+
 static int setup(void **state) {
     int failed = scratch_setup(state);
     snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", scratch("cache"));
@@ -484,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_ambiguous_and_absent_devices),
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_interrupting),
+        cmocka_unit_test(test_interrupting_a_driver_that_compiles),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

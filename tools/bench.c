@@ -262,7 +262,7 @@ static int measure_apart(const measuring *m, const loris_device_info *d, const c
     const bool measured = WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_DONE || WEXITSTATUS(status) == EXIT_FAULT);
     char *said = err ? content(err) : NULL;
     if (result == EXIT_DONE && was_interrupted())
-        result = complain(EXIT_INTERRUPTED, NULL, "interrupted");
+        result = complain_interrupted();
     if (result == EXIT_DONE && measured && !late)
         *record = content(out);
     if (result == EXIT_DONE && (!*record || !**record)) {

@@ -204,6 +204,9 @@ bool read_last_error(char line[LAST_ERROR_MAX]);
 
 int exit_status_of(loris_status status);
 
+/* Says that the run was interrupted, the first time it is called, from whatever thread; returns EXIT_INTERRUPTED. */
+int complain_interrupted(void);
+
 /* As complain(), with the library's last message and hint; returns the exit status for `status`. */
 int complain_library(loris_status status);
 

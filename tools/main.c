@@ -1,8 +1,10 @@
 /* loris-cl: watches a video and composes its soundtrack. Finds the command and handles signals. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -50,18 +52,20 @@ bool was_interrupted(void) {
     return atomic_load(&interrupted);
 }
 
-/* The first signal asks the library to stop; whoever sends a second one does not want to wait for that. */
+/* The first signal asks the library to stop. What does not stop for that, as a driver that compiles a kernel, is left
+ * behind after a while, and at once when a second signal comes. */
 static void *await_signals(void *set) {
+    static const struct timespec patience = {.tv_nsec = 700 * 1000 * 1000};
     int number;
-    for (int count = 1; sigwait(set, &number) == 0; count++) {
-        atomic_store(&interrupted, true);
-        loris_cancel();
-        if (count > 1) {
-            loris_discard_outputs();
-            _exit(EXIT_INTERRUPTED);
-        }
-    }
-    return NULL;
+    if (sigwait(set, &number) != 0)
+        return NULL;
+    atomic_store(&interrupted, true);
+    loris_cancel();
+    int again;
+    while ((again = sigtimedwait(set, NULL, &patience)) < 0 && errno == EINTR)
+        ;
+    loris_discard_outputs();
+    _exit(again > 0 ? EXIT_INTERRUPTED : complain_interrupted());
 }
 
 /* A thread waits for signals that are blocked everywhere else. Handlers would not do: the compilers in OpenCL drivers

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,9 +49,16 @@ int exit_status_of(loris_status status) {
     return (size_t)status < sizeof exits / sizeof *exits ? exits[status] : EXIT_FAULT;
 }
 
+int complain_interrupted(void) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&told))
+        complain(EXIT_INTERRUPTED, NULL, "interrupted");
+    return EXIT_INTERRUPTED;
+}
+
 int complain_library(loris_status status) {
     if (status == LORIS_CANCELLED)
-        return complain(EXIT_INTERRUPTED, NULL, "interrupted");
+        return complain_interrupted();
     return complain(exit_status_of(status), loris_error_hint(), "%s", loris_error_message());
 }
 
