@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compute/compute.h"
+#include "core/worker.h"
 #include "temporary.h"
 
 static device made_up(int index, cl_device_type type, const char *name, cl_uint units, cl_uint mhz) {
@@ -262,10 +263,33 @@ static void without_a_driver_opening_says_what_to_install(void **state) {
     temporary_remove(folder);
 }
 
+static loris_status list_on_a_thread(void *user, int index) {
+    arena *a = arena_new();
+    const device *list;
+    loris_status status = a ? device_list(&list, (int *)user + index, a) : fail_memory("devices");
+    for (int i = 0; status == LORIS_OK && i < ((int *)user)[index]; i++)
+        if (!list[i].name[0] || !list[i].platform_name[0])
+            ((int *)user)[index] = -1;
+    arena_free(a);
+    return status;
+}
+
+/* Comes first: drivers make their devices when they are first asked for them. */
+static void threads_that_ask_first_see_the_same_devices(void **state) {
+    (void)state;
+    int counts[4] = {0};
+    assert_ok(worker_run(4, 4, list_on_a_thread, counts));
+    for (int i = 0; i < 4; i++) {
+        assert_true(counts[i] > 0);
+        assert_int_equal(counts[i], counts[0]);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "report") == 0)
         return report_opening();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_that_ask_first_see_the_same_devices),
         cmocka_unit_test(the_best_is_a_gpu_then_an_accelerator_then_a_cpu),
         cmocka_unit_test(equal_devices_give_the_first),
         cmocka_unit_test(the_product_of_units_and_clock_does_not_overflow),

@@ -1,6 +1,7 @@
 #include "compute/device.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static void add_platform(cl_platform_id platform, cl_device_id *ids, cl_uint roo
     }
 }
 
-loris_status device_list(const device **list, int *count, arena *a) {
+static loris_status list_devices(const device **list, int *count, arena *a) {
     *list = NULL;
     *count = 0;
     cl_uint platforms = 0;
@@ -181,6 +182,17 @@ loris_status device_list(const device **list, int *count, arena *a) {
         return fail_memory("list of OpenCL devices");
     *list = all;
     return LORIS_OK;
+}
+
+/* Drivers make their devices when they are first asked for them. PoCL 3.1 shows another thread that asks meanwhile
+ * devices without a name, and none at all: one thread asks at a time. */
+static pthread_mutex_t listing = PTHREAD_MUTEX_INITIALIZER;
+
+loris_status device_list(const device **list, int *count, arena *a) {
+    pthread_mutex_lock(&listing);
+    loris_status status = list_devices(list, count, a);
+    pthread_mutex_unlock(&listing);
+    return status;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
