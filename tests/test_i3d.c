@@ -214,9 +214,21 @@ static void test_refuses(void **state) {
     text_free(&t);
     assert_int_equal(scratch_count() > 0 && !file_exists(scratch("no.safetensors")), 1);
     i3d *opened = NULL;
-    assert_fails(i3d_new(&opened, support_compute(), LORIS_MODELS "/base", 0), LORIS_ERROR_INPUT,
-                 "not a model of I3D");
+    assert_fails(i3d_new(&opened, support_compute(), LORIS_MODELS "/base", 0), LORIS_ERROR_INPUT, "not a model of I3D");
     assert_null(opened);
+}
+
+static void test_described(void **state) {
+    (void)state;
+    const char *const files[] = {write_torch("rgb.pt", NULL, false), write_flax("i3d.ckpt")};
+    for (int i = 0; i < 2; i++) {
+        loris_model_info info;
+        assert_ok(loris_model_describe(files[i], NULL, &info));
+        assert_string_equal(info.kind, "i3d");
+        assert_memory_equal(info.dtypes, "f32", 3); /* and counters of i64 in PyTorch's */
+        assert_int_equal(info.hop, 0);
+        loris_model_info_free(&info);
+    }
 }
 
 static void test_outline(void **state) {
@@ -240,6 +252,7 @@ int main(void) {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_outline),
+        cmocka_unit_test(test_described),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -228,11 +228,20 @@ static void what_is_no_movenet_is_refused(void **state) {
     assert_false(file_exists(scratch("none.safetensors")));
 }
 
+static void info_says_what_to_do(void **state) {
+    (void)state;
+    loris_model_info info;
+    write_graph("model.json", &(spoil){0});
+    assert_fails(loris_model_describe(scratch("model.json"), NULL, &info), LORIS_ERROR_INPUT, "text, not tensors");
+    assert_non_null(strstr(loris_error_hint(), "convert"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_published_weights_are_the_models),
         cmocka_unit_test(types_can_be_chosen),
         cmocka_unit_test(what_is_no_movenet_is_refused),
+        cmocka_unit_test(info_says_what_to_do),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/file.h"
+#include "core/tfjs.h"
 #include "nets/convert.h"
 
 static double now(void) {
@@ -196,6 +197,8 @@ loris_status loris_model_describe(const char *path, const char *config, loris_mo
             return fail(LORIS_ERROR_INPUT, NULL, "%s: its name is too long", path);
         path = inside;
     }
+    if (tfjs_recognise(path))
+        return fail(LORIS_ERROR_INPUT, "'loris-cl convert' makes a model of MoveNet's", "%s: text, not tensors", path);
     network *n;
     TRY(network_open(&n, path, config, false));
     loris_status status = describe(n, info, path);

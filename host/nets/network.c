@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "nets/i3d_convert.h"
 
 enum { CHUNK = 1 << 18, RELEASE_BYTES = 16 << 20, CONFIG_LIMIT = 16 << 20 };
 
@@ -174,7 +175,7 @@ static loris_status read_network(network *n, const char *path, const char *confi
     TRY(read_config(n, config, &where));
     if (n->config && n->config->type != JSON_OBJECT)
         return fail(LORIS_ERROR_INPUT, "a configuration is a JSON object", "%s: not an object", where);
-    n->kind = other_kind(n->config);
+    n->kind = i3d_recognise(n->file) ? "i3d" : other_kind(n->config);
     if (n->kind && settle)
         return fail(LORIS_ERROR_INPUT, "it is a model already", "%s: a network of the kind \"%s\", not a U-Net", path,
                     n->kind);
