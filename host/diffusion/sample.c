@@ -478,6 +478,7 @@ static loris_status inpaint_step(sampler *r, int first, int count, int *done) {
 
 static loris_status loop(sampler *r) {
     int done = 0;
+    log_message(LORIS_LOG_INFO, "the first of %d evaluations begins", r->count);
     tell(r, 0);
     for (int first = 0, end; first < r->count; first = end) {
         for (end = first + 1; end < r->count && r->evaluations[end].step == r->evaluations[first].step;)

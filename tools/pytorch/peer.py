@@ -4,10 +4,13 @@ REFERENCE is the folder that holds loris_ref.py, full_size.py and synth.py. A me
 and null) of the full LORIS U-Net at 2^LOG2 samples on made-up weights, as full_size.py times it. `cached` gives PyTorch what
 loris-cl has: what depends on the clip alone (rhythm tokens, keys and values of every cross attention, of the null as well) is
 made once, before the clock runs. Prints the seconds of each run but the first, separated by spaces.
+
+peer.py REFERENCE clip FOLDER writes i3d.npy and pose.npy of a made-up clip of 25 s, as LORIS' dance data sets hold them.
 """
 import sys
 import time
 
+import numpy as np
 import torch
 
 sys.path.insert(0, sys.argv[1])
@@ -38,6 +41,15 @@ class Cache:
         return R.attention(sd, p, n @ sd[p + "to_q.weight"].T, self.keys[key], heads).transpose(1, 2)
 
 
+def write_clip(folder):
+    """50 windows of I3D features, and 400 frames (16 a second) of 17 joints (x, y, confidence) that sway twice a second."""
+    chance = np.random.default_rng(1)
+    np.save(f"{folder}/i3d.npy", chance.standard_normal((50, 1024), np.float32))
+    time_of_frame = np.arange(400)[:, None, None] / 16
+    joints = chance.uniform(60, 240, (1, 17, 2)) + 20 * np.sin(2 * np.pi * (2 * time_of_frame + chance.random((1, 17, 2))))
+    np.save(f"{folder}/pose.npy", np.concatenate([joints, np.ones((400, 17, 1))], 2).astype(np.float32))
+
+
 @torch.inference_mode()
 def main(_, mode, log2, precision, runs):
     cfg, sd = R.UNetConfig(), full_size.weights()
@@ -62,4 +74,4 @@ def main(_, mode, log2, precision, runs):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    write_clip(sys.argv[3]) if sys.argv[2] == "clip" else main(*sys.argv[1:])
