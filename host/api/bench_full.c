@@ -44,7 +44,7 @@ static loris_status open_model(bench_run *b, full *f) {
     if (!f->unet.embedding_features)
         return fail(LORIS_ERROR_INPUT, "benchmarks are of spectrogram models and of LORIS'",
                     "%s: a model without visual tokens", b->settings->model);
-    model_hash(f->model, hash);
+    model_hash(f->model, b->compute->cache_folder, hash);
     r->workload.name = "loris";
     r->workload.model = arena_strdup(b->memory, f->model->name);
     r->workload.model_hash = arena_strdup(b->memory, hash);

@@ -268,7 +268,7 @@ static loris_status open_soundtrack(bench_run *b) {
     TRY(bands_sampling(s->model, &s->sampling));
     TRY(weights_new(&s->weights, b->compute, s->model->file, s->model->prefix));
     char hash[65];
-    model_hash(s->model, hash);
+    model_hash(s->model, b->compute->cache_folder, hash);
     record *r = b->record;
     r->workload.name = "soundtrack";
     r->workload.model = arena_strdup(b->memory, s->model->name);

@@ -383,7 +383,7 @@ static loris_status make_clips(job *j, const loris_clip *clips) {
 
 static loris_status open_job(job *j) {
     TRY(open_model(j));
-    model_hash(j->model, j->hash);
+    model_hash(j->model, j->engine->compute->cache_folder, j->hash);
     return LORIS_OK;
 }
 

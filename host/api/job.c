@@ -48,7 +48,7 @@ static void tell(const job *j, const char *stage, double done, double total) {
 loris_status job_open(job *j) {
     const loris_settings *s = j->settings;
     TRY(model_open(&j->model, s->model));
-    model_hash(j->model, j->model_hash);
+    model_hash(j->model, j->engine->compute->cache_folder, j->model_hash);
     TRY(bands_sampling(j->model, &j->sampling));
     j->sampling.temperature = TEMPERATURE;
     j->sampling.limit = LIMIT * j->sampling.sigma_data;

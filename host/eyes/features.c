@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compute/cache.h"
+#include "compute/known_hash.h"
 #include "core/sha256.h"
 #include "eyes/actions.h"
 #include "eyes/poses.h"
@@ -139,7 +140,7 @@ static loris_status watch_actions(seer *s, features *out, const char *video, con
     kept_head head;
     char key[SHA256_HEX];
     if (!s->i3d_hash[0])
-        TRY(sha256_file(s->i3d_path, s->i3d_hash));
+        TRY(known_hash(s->c->cache_folder, s->i3d_path, s->i3d_hash));
     make_key(s, "i3d", video_hash, s->i3d_hash, key);
     out->actions_kept = load_kept(s, key, &head, &out->actions);
     if (!out->actions_kept) {
@@ -177,7 +178,7 @@ static loris_status watch_poses(seer *s, features *out, const char *video, const
     kept_head head;
     char key[SHA256_HEX];
     if (!s->eyes_hash[0])
-        TRY(sha256_file(s->eyes_path, s->eyes_hash));
+        TRY(known_hash(s->c->cache_folder, s->eyes_path, s->eyes_hash));
     make_key(s, "poses", video_hash, s->eyes_hash, key);
     out->poses_kept = load_kept(s, key, &head, &out->poses) && head.width == WIDTH;
     if (out->poses_kept) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compute/known_hash.h"
 #include "core/file.h"
-#include "core/sha256.h"
 
 static const char *const no_configuration_hint =
     "a model is a .safetensors file with a \"config\" entry in its metadata, or with config.json beside it";
@@ -169,7 +169,7 @@ void model_close(model *m) {
     arena_free(m->memory);
 }
 
-void model_hash(const model *m, char hex[SHA256_HEX]) {
-    if (sha256_file(m->path, hex) != LORIS_OK)
+void model_hash(const model *m, const char *folder, char hex[SHA256_HEX]) {
+    if (known_hash(folder, m->path, hex) != LORIS_OK)
         hex[0] = '\0';
 }

@@ -46,7 +46,7 @@ loris_status model_configuration(const json **out, const char **where, arena *me
 /* `path`, or the model.safetensors in it when it is a folder; NULL when out of memory. */
 const char *model_path(arena *memory, const char *path);
 
-/* SHA-256 of the weights file as 64 hex digits. */
-void model_hash(const model *m, char hex[SHA256_HEX]);
+/* SHA-256 of the weights file as 64 hex digits, "" when it cannot be read; `folder` as of known_hash(). */
+void model_hash(const model *m, const char *folder, char hex[SHA256_HEX]);
 
 #endif

@@ -266,7 +266,7 @@ cl_mem lowered_weight(lowering *l, int i, const char *key, weight_packer *pack, 
     else
         keep(l, stage_take(l->plan, l->node, i, pack, layout, layout_size, count, type, &buffer));
     if (e && !buffer && l->status == LORIS_OK)
-        keep(l, weights_device(l->plan->net->weights, e, key, pack, layout, count, type, &buffer));
+        keep(l, weights_device(l->plan->net->weights, e, key, pack, layout, layout_size, count, type, &buffer));
     return buffer;
 }
 
@@ -386,6 +386,8 @@ loris_status lower_nodes(plan *p) {
     }
     if (p->draft)
         return LORIS_OK;
+    if (p->net->weights)
+        TRY(weights_fill(p->net->weights));
     if (kernels)
         TRY(program_build(p->program));
     return make_kernels(p);

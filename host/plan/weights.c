@@ -3,13 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pthread.h>
+
 #include "core/arena.h"
+#include "core/worker.h"
+
+/* Threads that pack: each holds two copies of a weight meanwhile. */
+enum { PACKING_THREADS = 8 };
 
 typedef struct packed {
     struct packed *next;
     const char *key;
     number_type type;
     cl_mem buffer;
+    /* how, until weights_fill() has done it */
+    struct packed *next_due;
+    const weight_entry *entry;
+    weight_packer *pack;
+    const void *layout;
+    size_t count;
 } packed;
 
 typedef struct item {
@@ -26,6 +38,7 @@ struct weights {
     item **items; /* sorted by name */
     size_t count, capacity;
     size_t device_bytes;
+    packed *due;             /* buffers that are made and not yet filled */
     const safetensors *file; /* NULL where there is none */
     size_t read_bytes;       /* of the file, since its memory was last given back */
     weight_generator *generate;
@@ -190,13 +203,12 @@ static void give_back(weights *w, const weight_entry *e) {
     }
 }
 
-loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer *pack, const void *layout,
-                          size_t count, number_type type, void **out) {
+static loris_status pack_numbers(const weight_entry *e, weight_packer *pack, const void *layout, size_t count,
+                                 number_type type, void **out) {
     float *values = NULL;
     if (!pack && count != e->source->count)
         return fail(LORIS_ERROR_INTERNAL, NULL, "weight %s: %zu values asked of %zu", e->name, count, e->source->count);
     TRY(weights_values(e, &values));
-    give_back((weights *)w, e);
     if (pack) {
         float *laid_out = calloc(count ? count : 1, sizeof *laid_out);
         if (laid_out)
@@ -214,8 +226,15 @@ loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer
     return *out ? LORIS_OK : fail_memory(e->name);
 }
 
+loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer *pack, const void *layout,
+                          size_t count, number_type type, void **out) {
+    TRY(pack_numbers(e, pack, layout, count, type, out));
+    give_back((weights *)w, e);
+    return LORIS_OK;
+}
+
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
-                            const void *layout, size_t count, number_type type, cl_mem *out) {
+                            const void *layout, size_t layout_size, size_t count, number_type type, cl_mem *out) {
     item *it = (item *)e;
     for (packed *p = it->copies; p; p = p->next)
         if (p->type == type && !strcmp(p->key, key)) {
@@ -225,18 +244,66 @@ loris_status weights_device(const weights *w, const weight_entry *e, const char 
     weights *mutable = (weights *)w;
     packed *p = arena_alloc(w->memory, 1, sizeof *p);
     const char *key_copy = arena_strdup(w->memory, key);
+    void *layout_copy = arena_alloc(w->memory, layout_size ? layout_size : 1, 1);
     if (arena_failed(w->memory))
         return fail_memory("a weight");
-    void *numbers;
-    TRY(weights_pack(w, e, pack, layout, count, type, &numbers));
-    loris_status status = buffer_new(w->compute, out, count * number_size(type), numbers, e->name);
-    free(numbers);
-    if (status != LORIS_OK)
-        return status;
-    *p = (packed){.next = it->copies, .key = key_copy, .type = type, .buffer = *out};
+    if (layout_size)
+        memcpy(layout_copy, layout, layout_size);
+    TRY(buffer_new(w->compute, out, count * number_size(type), NULL, e->name));
+    *p = (packed){.next = it->copies,
+                  .key = key_copy,
+                  .type = type,
+                  .buffer = *out,
+                  .next_due = w->due,
+                  .entry = e,
+                  .pack = pack,
+                  .layout = layout_copy,
+                  .count = count};
     it->copies = p;
+    mutable->due = p;
     mutable->device_bytes += count * number_size(type);
     return LORIS_OK;
+}
+
+typedef struct filling {
+    weights *weights;
+    packed **due;
+    pthread_mutex_t lock; /* of the queue and its throttle, and of what is known of the mapped file */
+} filling;
+
+static loris_status fill_one(void *user, int index) {
+    filling *f = user;
+    const packed *p = f->due[index];
+    void *numbers;
+    TRY(pack_numbers(p->entry, p->pack, p->layout, p->count, p->type, &numbers));
+    pthread_mutex_lock(&f->lock);
+    give_back(f->weights, p->entry);
+    loris_status status =
+        buffer_write(f->weights->compute, p->buffer, 0, numbers, p->count * number_size(p->type), p->entry->name);
+    pthread_mutex_unlock(&f->lock);
+    free(numbers);
+    return status;
+}
+
+loris_status weights_fill(const weights *w) {
+    int count = 0, processors = worker_processors();
+    for (const packed *p = w->due; p; p = p->next_due)
+        count++;
+    if (!count)
+        return LORIS_OK;
+    filling f = {.weights = (weights *)w, .due = malloc((size_t)count * sizeof *f.due)};
+    if (!f.due)
+        return fail_memory("weights");
+    int left = count;
+    for (packed *p = w->due; p; p = p->next_due)
+        f.due[--left] = p; /* in the order they were asked for: the list begins with the last */
+    pthread_mutex_init(&f.lock, NULL);
+    loris_status status = worker_run(processors < PACKING_THREADS ? processors : PACKING_THREADS, count, fill_one, &f);
+    pthread_mutex_destroy(&f.lock);
+    free(f.due);
+    if (status == LORIS_OK)
+        f.weights->due = NULL;
+    return status;
 }
 
 size_t weights_device_bytes(const weights *w) {

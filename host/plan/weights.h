@@ -43,9 +43,12 @@ typedef void weight_packer(float *out, const float *in, const void *layout);
 
 /* The device buffer of `e` packed by `pack` into `count` numbers, then narrowed to `type` (f32, f16 or bf16; to the nearest,
  * ties to even); made on first use and shared by every plan over these weights. `key` identifies packer and layout
- * ("conv k3 c192 n192 panel32"). The buffer belongs to `w`. */
+ * ("conv k3 c192 n192 panel32"). The buffer belongs to `w`; nothing is in it before weights_fill(). `layout` is copied. */
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
-                            const void *layout, size_t count, number_type type, cl_mem *out);
+                            const void *layout, size_t layout_size, size_t count, number_type type, cl_mem *out);
+
+/* Packs and writes all that weights_device() has made room for since, on several threads. */
+loris_status weights_fill(const weights *w);
 
 /* The same numbers, newly allocated on the host: free(). */
 loris_status weights_pack(const weights *w, const weight_entry *e, weight_packer *pack, const void *layout,
