@@ -109,10 +109,28 @@ static void test_videos_are_shared_out_over_devices(void **state) {
         spawn_free(&s);
         assert_as_alone(folder);
     }
-    spawned s;
-    run_line(&s, "-q --steps 2 --seed 5 -d 0,1 -o single.mp4 clip1.mp4", two_devices); /* one video on one of them */
-    assert_int_equal(s.status, 0);
-    spawn_free(&s);
+}
+
+/* 14 s are two windows of the default model. */
+static void test_one_videos_windows_are_shared_out(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *said;
+    } cases[] = {
+        {"-q --steps 2 --seed 5 -d 0 -o long0.mp4 long.mp4", NULL},
+        {"-v --steps 2 --seed 5 -d 0,1 -o long1.mp4 long.mp4", "evaluates windows 2 to 2 of 2"},
+        {"-v --steps 2 --seed 5 -d 0,1 -o single.mp4 clip1.mp4", "1 window: 1 of 2 devices stays unused"},
+    };
+    make_alone();
+    make_video(scratch("long.mp4"), &(made_video){.width = 64, .height = 48, .frames = 350});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        spawned s;
+        run_line(&s, cases[i].line, two_devices);
+        if (s.status != 0 || (cases[i].said && !strstr(s.err, cases[i].said)))
+            fail_msg("%s: %d: %s", cases[i].line, s.status, s.err);
+        spawn_free(&s);
+    }
+    assert_same_file("long0.mp4", "long1.mp4");
     assert_same_file("alone/clip1-soundtrack.mp4", "single.mp4");
 }
 
@@ -177,6 +195,7 @@ static void test_what_cannot_be_shared(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_several_videos_on_one_device), cmocka_unit_test(test_videos_are_shared_out_over_devices),
+        cmocka_unit_test(test_one_videos_windows_are_shared_out),
         cmocka_unit_test(test_one_failing_video_loses_no_other), cmocka_unit_test(test_what_cannot_be_shared)};
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }

@@ -1,6 +1,8 @@
 /* Sampling over windows: one window is the plain result, several agree with the whole where the network allows it,
- * conditioning reaches the right rows, and runs can be stopped. */
+ * conditioning reaches the right rows, runs can be stopped, and devices share windows without a changed bit. */
 #include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +40,11 @@ typedef struct setup {
     float *channels[2], features[4];
     sampling_settings settings;
     noise_function *noise;
+    void *noise_user; /* NULL = the seed */
     uint64_t seed;
     int rows;
+    const sampling_device *others;
+    int other_count;
 } setup;
 
 static void begin(setup *s, weight_generator *generate, int rows) {
@@ -91,12 +96,14 @@ static loris_status run(setup *s, int window, float *out, sampling_report *repor
         .rows = s->rows, .channels = {s->channels[0], s->channels[1]}, .features = s->features};
     const sampling_request request = {.compute = support_compute(),
                                       .weights = s->weights,
+                                      .others = s->others,
+                                      .other_count = s->other_count,
                                       .unet = &network,
                                       .settings = &s->settings,
                                       .rows = s->rows,
                                       .conditioning = &conditioning,
                                       .noise = s->noise,
-                                      .noise_user = &s->seed,
+                                      .noise_user = s->noise_user ? s->noise_user : &s->seed,
                                       .progress = seen ? see : NULL,
                                       .progress_user = seen};
     return sample_clip(&request, out, report);
@@ -346,6 +353,172 @@ static void progress_counts_and_cancelling_stops(void **state) {
     end(&s);
 }
 
+/* ---- several devices --------------------------------------------------------------------------------------------- */
+
+enum { OTHERS = 2 };
+
+typedef struct others {
+    compute *compute[OTHERS];
+    weights *weights[OTHERS];
+    sampling_device devices[OTHERS];
+} others;
+
+/* The device under test, opened again. */
+static void open_others(others *o, weight_generator *generate) {
+    for (int i = 0; i < OTHERS; i++) {
+        assert_ok(compute_open(&o->compute[i], &support_compute()->settings));
+        assert_ok(weights_new_generated(&o->weights[i], o->compute[i], generate));
+        o->devices[i] = (sampling_device){o->compute[i], o->weights[i]};
+    }
+}
+
+static void close_others(others *o) {
+    for (int i = 0; i < OTHERS; i++) {
+        weights_free(o->weights[i]);
+        compute_close(o->compute[i]);
+    }
+}
+
+static void devices_share_windows_without_a_changed_bit(void **state) {
+    (void)state;
+    static const int lengths[] = {301, 128, 150, 509}; /* 4, 1, 2 and 7 windows over 1 to 3 devices */
+    others o;
+    open_others(&o, synthetic_weight);
+    for (int k = 0; k < 4; k++)
+        for (int kind = 0; kind < (k ? 1 : SAMPLER_COUNT); kind++) {
+            setup s;
+            sampling_report one, several;
+            begin(&s, synthetic_weight, lengths[k]);
+            s.settings.sampler = (sampler_kind)kind;
+            const size_t size = (size_t)s.rows * 3 * sizeof(float);
+            float *alone = malloc(size), *shared = malloc(size);
+            assert_ok(run(&s, 128, alone, &one, NULL));
+            s.others = o.devices;
+            for (s.other_count = 1; s.other_count <= OTHERS; s.other_count++) {
+                steps_seen seen = {0};
+                assert_ok(run(&s, 128, shared, &several, &seen));
+                assert_memory_equal(shared, alone, size);
+                assert_true(seen.last == seen.total);
+                assert_int_equal(several.windows, one.windows);
+                assert_true(several.flop == one.flop);
+                assert_true(one.windows > 1 ? several.memory > one.memory : several.memory == one.memory);
+            }
+            free(alone);
+            free(shared);
+            end(&s);
+        }
+    close_others(&o);
+}
+
+/* Clips side by side have their windows side by side on the way, too; a sampler's second run has what it was given
+ * last. */
+static void shared_clips_stay_apart(void **state) {
+    (void)state;
+    enum { CLIPS = 2, ROWS = 301, SIZE = CLIPS * ROWS * 3 };
+    setup s;
+    others o;
+    begin(&s, synthetic_weight, ROWS);
+    open_others(&o, synthetic_weight);
+    s.settings.window = 128;
+    float *other[] = {support_values(ROWS * 3, 31), support_values((ROWS + 1) / 2 * 2, 32)};
+    const clip_conditioning first = {.rows = ROWS, .channels = {s.channels[0], s.channels[1]}, .features = s.features},
+                            second = {.rows = ROWS, .channels = {other[0], other[1]}, .features = s.features},
+                            there[] = {first, second}, back[] = {second, first};
+    sampling_request request = {.compute = support_compute(),
+                                .weights = s.weights,
+                                .unet = &network,
+                                .settings = &s.settings,
+                                .rows = ROWS,
+                                .clips = CLIPS,
+                                .conditioning = there,
+                                .noise = seeded_noise,
+                                .noise_user = &s.seed};
+    float *out[4];
+    for (int i = 0; i < 4; i++) {
+        out[i] = malloc(SIZE * sizeof *out[i]);
+        assert_non_null(out[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        sampler *made;
+        request.others = i ? o.devices : NULL;
+        request.other_count = i ? OTHERS : 0;
+        assert_ok(sampler_new(&made, &request));
+        assert_ok(sampler_run(made, out[2 * i], NULL));
+        sampler_request(made)->conditioning = back;
+        assert_ok(sampler_run(made, out[2 * i + 1], NULL));
+        sampler_free(made);
+    }
+    assert_memory_equal(out[2], out[0], SIZE * sizeof *out[0]);
+    assert_memory_equal(out[3], out[1], SIZE * sizeof *out[0]);
+    assert_memory_not_equal(out[1], out[0], SIZE * sizeof *out[0]);
+    for (int i = 0; i < 4; i++)
+        free(out[i]);
+    free(other[0]);
+    free(other[1]);
+    close_others(&o);
+    end(&s);
+}
+
+static void cancelling_stops_all_devices(void **state) {
+    (void)state;
+    setup s;
+    others o;
+    begin(&s, synthetic_weight, 301);
+    open_others(&o, synthetic_weight);
+    float *out = malloc(301 * 3 * sizeof *out), *again = malloc(301 * 3 * sizeof *again);
+    s.others = o.devices;
+    s.other_count = OTHERS;
+    assert_ok(run(&s, 128, out, NULL, NULL));
+    steps_seen stopped = {.cancel_after = 5};
+    assert_int_equal(run(&s, 128, again, NULL, &stopped), LORIS_CANCELLED);
+    assert_true(stopped.calls <= 6);
+    loris_resume();
+    assert_ok(run(&s, 128, again, NULL, NULL));
+    assert_memory_equal(again, out, 301 * 3 * sizeof *out);
+    free(out);
+    free(again);
+    close_others(&o);
+    end(&s);
+}
+
+/* Noise is first drawn when all is made and the evaluations begin: from then on a launch has failed there, as oneDNN's
+ * kernels tell. */
+static loris_status failing_noise(void *user, int draw, size_t first, size_t count, float *out) {
+    const others *o = user;
+    const uint64_t seed = 5;
+    atomic_store(&o->compute[1]->native_failed, 1);
+    return seeded_noise((void *)(uintptr_t)&seed, draw, first, count, out);
+}
+
+/* While it runs, and while it is built: a model that lacks what the network needs. */
+static void another_devices_error_names_it(void **state) {
+    (void)state;
+    setup s;
+    others o;
+    char name[300];
+    begin(&s, synthetic_weight, 301);
+    open_others(&o, synthetic_weight);
+    float *out = malloc(301 * 3 * sizeof *out);
+    snprintf(name, sizeof name, "device %d, %s: ", support_compute()->dev.index, support_compute()->dev.name);
+    s.others = o.devices;
+    s.other_count = OTHERS;
+    s.noise = failing_noise;
+    s.noise_user = &o;
+    assert_fails(run(&s, 128, out, NULL, NULL), LORIS_ERROR_DEVICE, name);
+    s.noise = seeded_noise;
+    s.noise_user = NULL;
+    assert_ok(run(&s, 128, out, NULL, NULL));
+
+    weights *empty;
+    assert_ok(weights_new_empty(&empty, o.compute[1]));
+    o.devices[1].weights = empty;
+    assert_fails(run(&s, 128, out, NULL, NULL), LORIS_ERROR_INPUT, name);
+    weights_free(empty);
+    free(out);
+    close_others(&o);
+    end(&s);
+}
+
 static void impossible_settings_are_refused(void **state) {
     (void)state;
     setup s;
@@ -365,6 +538,10 @@ int main(void) {
         cmocka_unit_test(conditioning_acts_where_it_is),   cmocka_unit_test(clips_side_by_side_are_clips_alone),
         cmocka_unit_test(tokens_belong_to_the_whole_clip), cmocka_unit_test(progress_counts_and_cancelling_stops),
         cmocka_unit_test(impossible_settings_are_refused),
+        cmocka_unit_test(devices_share_windows_without_a_changed_bit),
+        cmocka_unit_test(shared_clips_stay_apart),
+        cmocka_unit_test(cancelling_stops_all_devices),
+        cmocka_unit_test(another_devices_error_names_it),
     };
     return cmocka_run_group_tests(tests, support_open, support_close);
 }

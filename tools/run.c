@@ -218,12 +218,10 @@ const command command_run = {
     .description =
         "Watches a video and composes its soundtrack with a diffusion network, on any OpenCL device. The music follows "
         "what moves: hits fall on movements, the tempo is the video's, sections follow cuts and energy.\n\n"
-        "With several videos, or several devices (-d 0,1), each device makes one soundtrack at a time while the next "
-        "videos "
-        "are already watched; each has the same samples as if it were made alone on a device of that kind. --output, "
-        "--midi-out and --rhythm-out then name folders. A video that fails loses no other; the exit status is that of "
-        "the "
-        "first that failed.\n\n"
+        "With several videos, each device (-d 0,1) makes one soundtrack at a time while the next videos are already "
+        "watched; --output, --midi-out and --rhythm-out then name folders. A video that fails loses no other; the exit "
+        "status is that of the first that failed. A single video's windows are shared out over the devices. The "
+        "samples are those that one device makes, if all are of its kind.\n\n"
         "Outputs are complete or absent: they are written beside their place and renamed at the end, so an existing "
         "file is replaced only on success. Ctrl-C stops within a second and leaves nothing behind.",
     .options = options,

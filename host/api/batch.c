@@ -1,4 +1,5 @@
-/* Several videos: one thread watches them in order, some ahead; one for each device makes their soundtracks. */
+/* Several videos: one thread watches them in order, some ahead; one for each device makes their soundtracks. One
+ * video has all devices. */
 #include "loris/batch.h"
 
 #include <pthread.h>
@@ -28,7 +29,8 @@ typedef struct batch {
     item *items;
     size_t count;
     job jobs[MOST_DEVICES]; /* one a device: model and weights stay */
-    size_t devices;
+    size_t devices, makers; /* opened; of them make soundtracks of their own */
+    sampling_device others[MOST_DEVICES];
     loris_engine *watcher;
     loris_item_function *done;
     void *user;
@@ -237,6 +239,14 @@ static loris_status open_devices(batch *b, const loris_engine_settings *settings
     return status;
 }
 
+/* The first device's job gets the others to help it. */
+static void share_windows(batch *b) {
+    for (size_t k = 1; k < b->devices; k++)
+        b->others[k - 1] = (sampling_device){b->jobs[k].engine->compute, b->jobs[k].weights};
+    b->jobs[0].others = b->others;
+    b->jobs[0].other_count = (int)b->devices - 1;
+}
+
 /* Engines, models and weights; those that fail are let go by the caller. */
 static loris_status open_all(batch *b, const loris_engine_settings *settings, loris_engine *engines[MOST_DEVICES]) {
     char number[16];
@@ -249,6 +259,9 @@ static loris_status open_all(batch *b, const loris_engine_settings *settings, lo
         b->jobs[k] = (job){.engine = engines[k], .settings = b->settings, .takes = 1};
         TRY(job_open(&b->jobs[k]));
     }
+    b->makers = b->count > 1 ? b->devices : 1;
+    if (b->makers < b->devices)
+        share_windows(b);
     return LORIS_OK;
 }
 
@@ -259,9 +272,9 @@ static loris_status run_threads(batch *b) {
     size_t started = 1;
     if (pthread_create(&watching, NULL, watch_all, b) != 0)
         return fail_memory("a thread");
-    for (size_t k = 0; k < b->devices; k++)
+    for (size_t k = 0; k < b->makers; k++)
         made[k] = (maker){b, &b->jobs[k]};
-    while (started < b->devices && pthread_create(&makers[started], NULL, make_all, &made[started]) == 0)
+    while (started < b->makers && pthread_create(&makers[started], NULL, make_all, &made[started]) == 0)
         started++;
     make_all(&made[0]);
     for (size_t k = 1; k < started; k++)

@@ -179,6 +179,8 @@ static loris_status denoise_bands(making *m) {
     const bands_request request = {.compute = j->engine->compute,
                                    .model = j->model,
                                    .weights = j->weights,
+                                   .others = j->others,
+                                   .other_count = j->other_count,
                                    .settings = &j->sampling,
                                    .conditioning = &m->conditioning,
                                    .rows = j->rows,

@@ -18,6 +18,8 @@ typedef struct job {
     model *model;
     char model_hash[65];
     weights *weights;
+    const sampling_device *others; /* [other_count], or NULL: devices that share the windows */
+    int other_count;
     sampling_settings sampling;
     rhythm rhythm; /* as seen or read */
     char note[LORIS_NOTE_MAX];

@@ -55,6 +55,8 @@ loris_status bands_sampler_new(bands_sampler **out, const bands_request *request
     s->clip = clip_of(request->conditioning);
     const sampling_request inner = {.compute = request->compute,
                                     .weights = request->weights,
+                                    .others = request->others,
+                                    .other_count = request->other_count,
                                     .unet = &request->model->unet,
                                     .settings = request->settings,
                                     .rows = (int)request->rows,

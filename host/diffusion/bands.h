@@ -14,6 +14,8 @@ typedef struct bands_request {
     compute *compute;
     const model *model;
     const weights *weights;
+    const sampling_device *others; /* [other_count], or NULL: as in sampling_request */
+    int other_count;
     const sampling_settings *settings;
     const conditioning *conditioning; /* as many frames as the windows cover: `rows`, and the model's window */
     style style;

@@ -65,9 +65,19 @@ typedef struct sampling_report {
     double flop;    /* of the whole run */
 } sampling_report;
 
+/* A device with the model's weights on it. */
+typedef struct sampling_device {
+    compute *compute;
+    const weights *weights;
+} sampling_device;
+
 typedef struct sampling_request {
     compute *compute;
     const weights *weights;
+    /* [other_count], or NULL: devices that evaluate a share of the windows. The sample stays on the first, which blends
+     * all windows in their order: devices of one kind give the bits that one of them gives. */
+    const sampling_device *others;
+    int other_count;
     const unet_config *unet;
     const sampling_settings *settings;
     int rows;                              /* of a clip */

@@ -2,8 +2,8 @@
  * loris/batch.h - soundtracks of several videos, on one device or several.
  *
  * Videos are shared out: each device makes one at a time, in order, while the next ones are already being decoded and
- * watched. A video's soundtrack is made on one device, so it has the same samples as loris_soundtrack() makes on a
- * device of that kind.
+ * watched. A single video has all devices: its windows are shared out, each device denoises some of them at each step.
+ * Either way a soundtrack has the same samples as loris_soundtrack() makes on one device, if all are of that kind.
  */
 #ifndef LORIS_BATCH_H
 #define LORIS_BATCH_H
