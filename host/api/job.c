@@ -18,6 +18,9 @@
 #include "rhythm/watch.h"
 
 static const double TARGET_LUFS = -16, TRUE_PEAK_DB = -1;
+/* How far loudness may stay below its target, in dB, before phases are sought again, and how often they are at most. */
+static const double PEAK_SLACK = 0.5;
+enum { RECOVERIES = 3 };
 static const double SHORTEST = 0.5, LONGEST = 600; /* seconds */
 /* Lower than the data's, for levels of held tones that do not waver, and within what music reaches: composing.md. */
 static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviations of the data */
@@ -217,21 +220,40 @@ static loris_status keep_samples(void *user, const float *samples, size_t count)
     return check_cancelled();
 }
 
-static loris_status sound(making *m) {
+/* The sound of the bands, at the level the network gave it. `ceiling`: as phase_stream_set_ceiling(); 0 = none. */
+static loris_status recover(making *m, float ceiling) {
     const job *j = m->job;
     const model_bands *b = &j->model->bands;
     spectrum_format format = {
         .rate = b->rate, .window = b->window, .hop = b->hop, .bands = b->bands, .floor = b->floor};
     phase_stream *stream;
     audio *a = &m->take->audio;
+    audio_free(a);
+    m->passed = 0;
     *a = (audio){.samples = calloc(j->samples, sizeof(float)), .channels = 1, .rate = b->rate};
     if (!a->samples)
         return fail_memory("the sound");
     TRY(phase_stream_new(&stream, &format, 0));
+    phase_stream_set_ceiling(stream, ceiling);
     loris_status status = phase_stream_push(stream, m->bands, j->rows, true, keep_samples, m);
     phase_stream_free(stream);
     TRY(status);
-    TRY(audio_convert(a, b->rate, MIX_CHANNELS));
+    return audio_convert(a, b->rate, MIX_CHANNELS);
+}
+
+/* A spectrogram has many sounds, some with a lone high peak that keeps the whole from its loudness. Then phases are
+ * sought again, this time for a sound that stays below: one gain suits loudness and peak. */
+static loris_status sound(making *m) {
+    const double room = TRUE_PEAK_DB - TARGET_LUFS;
+    audio *a = &m->take->audio;
+    double lufs, peak, ceiling = HUGE_VAL;
+    TRY(recover(m, 0));
+    TRY(audio_loudness(a, &lufs, &peak));
+    for (int i = 0; i < RECOVERIES && isfinite(lufs) && peak - lufs > room + PEAK_SLACK; i++) {
+        ceiling = fmin(lufs + room, ceiling - PEAK_SLACK);
+        TRY(recover(m, (float)pow(10, ceiling / 20)));
+        TRY(audio_loudness(a, &lufs, &peak));
+    }
     return audio_normalise(a, TARGET_LUFS, TRUE_PEAK_DB, &m->take->report.gain_db);
 }
 

@@ -8,6 +8,7 @@
 typedef struct griffin_lim {
     const stft *s;
     float floor;
+    float ceiling; /* samples beyond it are pushed back while phases are sought; 0 = none */
     int max_frames, threads;
 
     float *magnitude; /* [max_frames][bins], wanted */

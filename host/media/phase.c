@@ -53,6 +53,10 @@ done:
     return status;
 }
 
+void phase_stream_set_ceiling(phase_stream *s, float ceiling) {
+    s->solver->ceiling = ceiling;
+}
+
 /* The phases that the last block's signal has in the frames it reaches. */
 static void continue_phases(phase_stream *s) {
     griffin_lim *g = s->solver;

@@ -38,6 +38,9 @@ typedef struct phase_stream phase_stream;
 
 /* threads: 0 = one per processor. */
 loris_status phase_stream_new(phase_stream **out, const spectrum_format *f, int threads);
+/* Before the first frame: seeks phases whose sound stays within +-ceiling. Magnitudes have precedence: what they cannot
+ * be without rises above it. */
+void phase_stream_set_ceiling(phase_stream *s, float ceiling);
 void phase_stream_free(phase_stream *s);
 
 /* Feeds frames in order; finished samples go to `sink`, some 500 frames at a time. The last call has last = true (it
