@@ -389,6 +389,33 @@ static void test_discard_all_removes_what_is_open(void **state) {
     assert_content(scratch("all/out.wav"), "kept");
 }
 
+/* In a child, for it is for good. */
+static void test_stopped_outputs_neither_begin_nor_appear(void **state) {
+    (void)state;
+    const char *folder = make_folder("stop"), *kept = scratch_file("stop/kept", "old", 3);
+    const pid_t child = fork();
+    if (child == 0) {
+        output_group g = {0};
+        output_file out, later;
+        output_group_hold(&g);
+        bool well = file_write(kept, "new", 3) == LORIS_OK && file_write(scratch("stop/a"), "1", 1) == LORIS_OK;
+        output_group_rest();
+        well = well && output_begin(&out, kept) == LORIS_OK;
+        errno = 77;
+        output_stop();
+        well = well && errno == 77;
+        well = well && output_begin(&later, kept) == LORIS_CANCELLED;
+        well = well && output_commit(&out) == LORIS_CANCELLED && output_group_commit(&g) == LORIS_CANCELLED;
+        output_discard_all();
+        _exit(well ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_content(kept, "old");
+    assert_int_equal(scratch_entries(folder), 1);
+}
+
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 static void test_a_group_appears_together(void **state) {
@@ -495,6 +522,7 @@ int main(void) {
         cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
         cmocka_unit_test(test_a_lost_temporary_fails_the_commit),
         cmocka_unit_test(test_discard_all_removes_what_is_open),
+        cmocka_unit_test(test_stopped_outputs_neither_begin_nor_appear),
         cmocka_unit_test(test_a_group_appears_together),
         cmocka_unit_test(test_a_group_can_be_discarded),
         cmocka_unit_test(test_a_group_whose_file_is_lost_fails),

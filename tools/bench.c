@@ -126,10 +126,14 @@ const command command_bench = {
 
 /* ---- one device, in this process --------------------------------------------------------------------------------- */
 
+/* Less than that of the program which started this one and which the signal may have reached as well: seconds. */
+static const double PATIENCE_APART = 0.4;
+
 static int measure_one(const bench_arguments *arguments, const loris_bench_settings *settings) {
     char number[16], *record;
     loris_engine_settings engine = arguments->engine;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever asked is gone: nobody will read it */
+    set_patience(PATIENCE_APART);
     snprintf(number, sizeof number, "%d", arguments->one);
     engine.device = number;
     loris_status status = loris_bench(&engine, settings, &record);

@@ -100,6 +100,8 @@ static loris_status gather(gathered *g, const char *model) {
     uname(&g->system);
     read_processor(g->processor);
     examine_devices(g);
+    if (was_interrupted()) /* what the devices then answer is not what they are like */
+        return LORIS_CANCELLED;
     if (!read_last_error(g->last_error))
         g->last_error[0] = '\0';
     g->model_failure = "no such model";
@@ -250,15 +252,18 @@ static int write_file(const char *path, const char *text) {
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
         return complain(EXIT_OUTPUT, NULL, "%s: its name is too long", path);
+    set_leftovers(temporary, NULL);
     FILE *file = fopen(temporary, "wx");
     bool written = file && fputs(text, file) >= 0;
     if (file && fclose(file) != 0)
         written = false;
-    if (written && rename(temporary, path) == 0)
-        return EXIT_DONE;
-    const int status = complain(EXIT_OUTPUT, "name a file that can be written", "%s: %s", path, strerror(errno));
-    if (file)
-        unlink(temporary);
+    int status = EXIT_DONE;
+    if (!written || rename(temporary, path) != 0) {
+        status = complain(EXIT_OUTPUT, "name a file that can be written", "%s: %s", path, strerror(errno));
+        if (file)
+            unlink(temporary);
+    }
+    set_leftovers(NULL, NULL);
     return status;
 }
 

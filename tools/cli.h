@@ -159,6 +159,12 @@ extern const option_word rhythm_source_words[], backend_words[], precision_words
 
 bool was_interrupted(void); /* has a signal asked the program to stop? */
 
+/* How long a run that was asked to stop may take to end by itself; after that the program ends it. 0.7 s unless told. */
+void set_patience(double seconds);
+
+/* A file and the folder made for it that are removed if the program ends that way; NULL, NULL: no longer. */
+void set_leftovers(const char *file, const char *folder);
+
 uint64_t new_seed(void);
 
 /* Reads `argv` into the fields of `arguments`, which holds the defaults, and *operand (may be NULL for a command

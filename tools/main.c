@@ -1,8 +1,11 @@
 /* loris-cl: watches a video and composes its soundtrack. Finds the command and handles signals. */
 #include <errno.h>
+#include <math.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,20 +55,68 @@ bool was_interrupted(void) {
     return atomic_load(&interrupted);
 }
 
-/* The first signal asks the library to stop. What does not stop for that, as a driver that compiles a kernel, is left
- * behind after a while, and at once when a second signal comes. */
+/* ---- ending at once ---------------------------------------------------------------------------------------------- */
+
+static _Atomic double patience = 0.7;
+
+void set_patience(double seconds) {
+    atomic_store(&patience, seconds);
+}
+
+static struct {
+    pthread_mutex_t lock;
+    char *file, *folder;
+} leftovers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void set_leftovers(const char *file, const char *folder) {
+    pthread_mutex_lock(&leftovers.lock);
+    free(leftovers.file);
+    free(leftovers.folder);
+    leftovers.file = file ? strdup(file) : NULL;
+    leftovers.folder = folder ? strdup(folder) : NULL;
+    pthread_mutex_unlock(&leftovers.lock);
+}
+
+/* Standard error's lock may be with a thread that a stopped terminal or a full pipe holds up: then nothing is said. */
+static void say_interrupted(void) {
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 100) != 1 || !(out.revents & POLLOUT))
+        return;
+    for (int tries = 0; tries < 10; tries++) {
+        if (ftrylockfile(stderr) == 0) {
+            complain_interrupted();
+            funlockfile(stderr);
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+_Noreturn static void end_now(void) {
+    loris_discard_outputs();
+    pthread_mutex_lock(&leftovers.lock);
+    if (leftovers.file)
+        unlink(leftovers.file);
+    if (leftovers.folder)
+        rmdir(leftovers.folder);
+    say_interrupted();
+    _exit(EXIT_INTERRUPTED);
+}
+
+/* The first signal asks the library to stop. What does not stop for that, as a driver that compiles a kernel
+ * (clBuildProgram), is left behind after a while, and at once when a second signal comes. */
 static void *await_signals(void *set) {
-    static const struct timespec patience = {.tv_nsec = 700 * 1000 * 1000};
     int number;
     if (sigwait(set, &number) != 0)
         return NULL;
     atomic_store(&interrupted, true);
     loris_cancel();
-    int again;
-    while ((again = sigtimedwait(set, NULL, &patience)) < 0 && errno == EINTR)
-        ;
-    loris_discard_outputs();
-    _exit(again > 0 ? EXIT_INTERRUPTED : complain_interrupted());
+    const double left = atomic_load(&patience);
+    const struct timespec limit = {.tv_sec = (time_t)left, .tv_nsec = (long)(1e9 * (left - floor(left)))};
+    while (sigtimedwait(set, NULL, &limit) < 0 && errno == EINTR)
+        continue; /* a debugger let go */
+    end_now();
 }
 
 /* A thread waits for signals that are blocked everywhere else. Handlers would not do: the compilers in OpenCL drivers

@@ -143,11 +143,13 @@ static int profile(const profile_arguments *a, const char *video, const char *tr
     if (!mkdtemp(folder))
         return complain(EXIT_OUTPUT, "set TMPDIR to a folder that can be written", "%s: cannot be made", folder);
     snprintf(discarded, sizeof discarded, "%s/soundtrack.mp4", folder);
+    set_leftovers(discarded, folder);
     progress_begin(a->quiet, a->verbose);
     loris_status status = record(&engine, a, video, discarded, trace, &nodes, &count);
     progress_end(status == LORIS_OK);
     unlink(discarded);
     rmdir(folder);
+    set_leftovers(NULL, NULL);
     const int exit_status = status == LORIS_OK ? EXIT_DONE : complain_library(status);
     if (status == LORIS_OK && a->json)
         print_nodes(nodes, count);

@@ -17,7 +17,6 @@
 #include "rhythm/fallback.h"
 #include "rhythm/watch.h"
 
-enum { FOLDER_LENGTH = 1024 };
 enum { BATCH = 32 };              /* frames uploaded at once */
 static const uint64_t SEED = 1;   /* of the score and the noise */
 static const double REPEATED = 0; /* the same noise on the same device gives the same bands */
@@ -213,28 +212,22 @@ static loris_status phase_of_bands(bench_run *b) {
     return audio_normalise(&s->sound, -16, -1, &gain);
 }
 
-/* A folder of its own: nothing else is written over. */
-static loris_status make_folder(char folder[FOLDER_LENGTH]) {
-    const char *place = getenv("TMPDIR");
-    const int length = snprintf(folder, FOLDER_LENGTH, "%s/loris-bench-XXXXXX", place && *place ? place : "/tmp");
-    if (length > 0 && length < FOLDER_LENGTH && mkdtemp(folder))
-        return LORIS_OK;
-    return fail(LORIS_ERROR_OUTPUT, "set TMPDIR to a folder that can be written to",
-                "the benchmark cannot make a folder for the file that it writes");
-}
-
+/* Written as a soundtrack is, except that it never takes its place: an output is removed however the program ends. */
 static loris_status write_file(bench_run *b) {
     const soundtrack *s = b->state;
-    char folder[FOLDER_LENGTH], path[FOLDER_LENGTH + 16];
+    const char *place = getenv("TMPDIR");
+    output_group held = {0};
     if (!s->features) {
         b->unavailable = "built without FFmpeg";
         return LORIS_OK;
     }
-    TRY(make_folder(folder));
-    snprintf(path, sizeof path, "%s/bench.mp4", folder);
+    const char *path = arena_printf(b->memory, "%s/loris-bench-%ld.mp4", place && *place ? place : "/tmp", (long)getpid());
+    if (!path)
+        return fail_memory("the name of a file");
+    output_group_hold(&held);
     loris_status status = video_mux(clip_path(b), &s->sound, path, NULL, 0, 0);
-    unlink(path);
-    rmdir(folder);
+    output_group_rest();
+    output_group_discard(&held);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,32 @@ static int claim_slot(void) {
             return i;
     }
     return -1;
+}
+
+/* What must not be half done when the program ends: a temporary made but not yet listed, some of a group's renames. */
+static atomic_int underway;
+static atomic_bool stopped;
+
+/* Sequentially consistent on both sides: either this sees that outputs are stopped, or output_stop() sees it underway. */
+static loris_status enter(void) {
+    atomic_fetch_add(&underway, 1);
+    if (!atomic_load(&stopped))
+        return LORIS_OK;
+    atomic_fetch_sub(&underway, 1);
+    return fail(LORIS_CANCELLED, NULL, "cancelled");
+}
+
+static void leave(void) {
+    atomic_fetch_sub(&underway, 1);
+}
+
+void output_stop(void) {
+    enum { PATIENCE = 100 }; /* ms; a signal handler may have come between enter() and leave() of its own thread */
+    int saved = errno;
+    atomic_store(&stopped, true);
+    for (int i = 0; i < PATIENCE && atomic_load(&underway) > 0; i++)
+        poll(NULL, 0, 1);
+    errno = saved;
 }
 
 void output_discard_all(void) {
@@ -309,13 +336,18 @@ loris_status output_begin(output_file *out, const char *path) {
         free(target);
         return fail(LORIS_ERROR_INTERNAL, NULL, "%s: more than %d outputs are open at once", path, MAX_OPEN);
     }
-    loris_status status = create_temporary(target, open_output[slot].path);
-    if (status != LORIS_OK) {
+    loris_status status = enter();
+    if (status == LORIS_OK) {
+        status = create_temporary(target, open_output[slot].path);
+        atomic_store(&open_output[slot].state, status == LORIS_OK ? SLOT_OPEN : SLOT_FREE);
+        leave();
+    } else {
         atomic_store(&open_output[slot].state, SLOT_FREE);
+    }
+    if (status != LORIS_OK) {
         free(target);
         return status;
     }
-    atomic_store(&open_output[slot].state, SLOT_OPEN);
     *out = (output_file){.path = target, .temporary = strdup(open_output[slot].path), .slot = slot};
     if (!out->temporary) {
         output_discard(out);
@@ -359,15 +391,24 @@ static void sync_folder_of(const char *path) {
     (void)sync_path(folder, O_DIRECTORY);
 }
 
-static loris_status place(output_file *out) {
-    loris_status status = LORIS_OK;
-    if (rename(out->temporary, out->path) == 0) {
-        sync_folder_of(out->path);
-    } else {
-        status = fail_write(out->path, errno);
-        unlink(out->temporary);
+/* Renames `count` outputs, in order, then sees to it that the names reach the disk. */
+static loris_status place(output_file *out, size_t count) {
+    size_t placed = 0;
+    loris_status status = enter();
+    if (status == LORIS_OK) {
+        while (placed < count && rename(out[placed].temporary, out[placed].path) == 0)
+            placed++;
+        if (placed < count)
+            status = fail_write(out[placed].path, errno);
+        leave();
     }
-    release_output(out);
+    for (size_t i = 0; i < count; i++)
+        if (i < placed) {
+            sync_folder_of(out[i].path);
+            release_output(&out[i]);
+        } else {
+            output_discard(&out[i]);
+        }
     return status;
 }
 
@@ -394,7 +435,7 @@ loris_status output_commit(output_file *out) {
         output_discard(out);
         return status;
     }
-    return holding ? hold(holding, out) : place(out);
+    return holding ? hold(holding, out) : place(out, 1);
 }
 
 void output_group_hold(output_group *g) {
@@ -406,12 +447,7 @@ void output_group_rest(void) {
 }
 
 loris_status output_group_commit(output_group *g) {
-    loris_status status = LORIS_OK;
-    for (size_t i = 0; i < g->count; i++)
-        if (status == LORIS_OK)
-            status = place(&g->held[i]);
-        else
-            output_discard(&g->held[i]);
+    loris_status status = g->count ? place(g->held, g->count) : LORIS_OK;
     free(g->held);
     *g = (output_group){0};
     return status;

@@ -45,6 +45,10 @@ loris_status output_commit(output_file *out);                  /* fsync, rename 
 void output_discard(output_file *out);
 void output_discard_all(void);
 
+/* For good: from now on no output is begun or takes its place, with LORIS_CANCELLED. What is just taking its place is
+ * waited for, for up to 0.1 s, so that of a group all files appear or none. Async-signal-safe. */
+void output_stop(void);
+
 /* Outputs that appear together. What this thread commits between output_group_hold() and output_group_rest() is complete
  * but keeps its temporary name until output_group_commit() renames all, in order. A rename that fails (a folder was
  * removed meanwhile) leaves those before it in place and discards the rest. Zero-initialise to start; both ends free. */

@@ -70,7 +70,8 @@ LORIS_API void loris_cancel(void);
 LORIS_API void loris_resume(void);
 
 /* Removes the temporary files of all outputs being written, for a program that is about to call _exit() because waiting for
- * LORIS_CANCELLED takes too long. From any thread, async-signal-safe. Those outputs then fail; call nothing else. */
+ * LORIS_CANCELLED takes too long: no driver lets go of a kernel that it compiles. From any thread, async-signal-safe. Those
+ * outputs and all later ones then fail with LORIS_CANCELLED; call nothing else. */
 LORIS_API void loris_discard_outputs(void);
 
 /* Frees what this library allocated for the caller. NULL is allowed. */
