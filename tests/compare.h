@@ -1,5 +1,6 @@
-/* Assertions of the tests: arrays with the first difference reported, and statuses with their message. Each may be called
- * from the main thread of a CMocka test only. Include this instead of cmocka.h: it brings what cmocka.h needs before it. */
+/* Assertions of the tests: arrays with the first difference reported, and statuses with their message. Each may be
+ * called from the main thread of a CMocka test only. Include this instead of cmocka.h: it brings what cmocka.h needs
+ * before it. */
 #ifndef LORIS_TESTS_COMPARE_H
 #define LORIS_TESTS_COMPARE_H
 
@@ -8,19 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Before cmocka.h, whose macro fail() would otherwise meet the declaration of ours. A test that needs the library's writes
- * (fail)(...). */
+/* Before cmocka.h, whose macro fail() would otherwise meet the declaration of ours. A test that needs the library's
+ * writes (fail)(...). */
 #include "core/status.h"
 
 #include <cmocka.h>
 
-/* Fails unless |got[i] - want[i]| <= tolerance for every i. A NaN on either side fails; infinities must be equal. Reports the
- * array's name, the first offending index, got, want, the tolerance, how many offend and the largest error. */
-#define assert_arrays_close(got, want, count, tolerance)                                                                       \
+/* Fails unless |got[i] - want[i]| <= tolerance for every i. A NaN on either side fails; infinities must be equal.
+ * Reports the array's name, the first offending index, got, want, the tolerance, how many offend and the largest error.
+ */
+#define assert_arrays_close(got, want, count, tolerance)                                                               \
     compare_arrays_close(#got, got, want, count, tolerance, __FILE__, __LINE__)
 
 /* The same with the tolerance as a fraction of the largest finite |want|. */
-#define assert_arrays_close_relative(got, want, count, tolerance)                                                              \
+#define assert_arrays_close_relative(got, want, count, tolerance)                                                      \
     compare_arrays_close_relative(#got, got, want, count, tolerance, __FILE__, __LINE__)
 
 /* Every number the same. */
@@ -34,10 +36,11 @@
 
 void compare_arrays_close(const char *name, const float *got, const float *want, size_t count, double tolerance,
                           const char *file, int line);
-void compare_arrays_close_relative(const char *name, const float *got, const float *want, size_t count, double tolerance,
-                                   const char *file, int line);
+void compare_arrays_close_relative(const char *name, const float *got, const float *want, size_t count,
+                                   double tolerance, const char *file, int line);
 void compare_arrays_equal_i64(const char *name, const int64_t *got, const int64_t *want, size_t count, const char *file,
                               int line);
-void compare_status(const char *call, loris_status got, loris_status want, const char *part, const char *file, int line);
+void compare_status(const char *call, loris_status got, loris_status want, const char *part, const char *file,
+                    int line);
 
 #endif

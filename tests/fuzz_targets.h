@@ -1,5 +1,6 @@
-/* What is promised of each reader for any bytes at all: it succeeds with a result that can be used, or returns a status of its
- * documentation with a message. Run by tests/fuzz/ under libFuzzer and by test_fuzz_core.c on mutations of good files. */
+/* What is promised of each reader for any bytes at all: it succeeds with a result that can be used, or returns a status
+ * of its documentation with a message. Run by tests/fuzz/ under libFuzzer and by test_fuzz_core.c on mutations of good
+ * files. */
 #ifndef LORIS_TESTS_FUZZ_TARGETS_H
 #define LORIS_TESTS_FUZZ_TARGETS_H
 

@@ -13,9 +13,8 @@
 #include "spawned.h"
 #include "wrong_kernels.h"
 
-static const char *const commands[] = {"run",    "rhythm",  "infer",  "convert", "info",    "devices",
-                                       "verify", "bench",   "plan",   "profile", "tune",    "doctor",
-                                       "report", "version", "help"};
+static const char *const commands[] = {"run",  "rhythm",  "infer", "convert", "info",   "devices", "verify", "bench",
+                                       "plan", "profile", "tune",  "doctor",  "report", "version", "help"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void run_line(spawned *s, const char *line, const spawn_settings *settings) {
@@ -419,9 +418,9 @@ static void test_a_bug_report(void **state) {
     char *said = scratch_read(scratch("report.txt"), &size);
     said = realloc(said, size + 1);
     said[size] = '\0';
-    static const char *const parts[] = {"loris-cl 0.",  "build ", "processor ", "known answer",
-                                        "+ evaluation", "doctor", "drivers",    "model      bands",
-                                        "exit status 3: ~/not-there.safetensors"};
+    static const char *const parts[] = {"loris-cl 0.",  "build ",           "processor ",
+                                        "known answer", "+ evaluation",     "doctor",
+                                        "drivers",      "model      bands", "exit status 3: ~/not-there.safetensors"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_contains(said, parts[i]);
     assert_null(strstr(said, scratch("")));
@@ -433,7 +432,8 @@ static void test_a_bug_report(void **state) {
     /* ... not even where a variable tells it */
     char vendors[1100];
     snprintf(vendors, sizeof vendors, "OPENCL_VENDOR_PATH=%s/vendors", scratch(""));
-    run_line(&s, "report --json", &(spawn_settings){.environment = (const char *const[]){cache, home, state_home, vendors, NULL}});
+    run_line(&s, "report --json",
+             &(spawn_settings){.environment = (const char *const[]){cache, home, state_home, vendors, NULL}});
     assert_int_equal(s.status, 0);
     assert_contains(s.out, "~/vendors");
     assert_null(strstr(s.out, scratch("")));

@@ -69,8 +69,9 @@ static void expect_equal_steps(const counts c[3]) {
         assert_int_equal(c[i].kernels, c[0].kernels);
     }
     assert_true(c[1].launches > c[0].launches);
-    /* The first run waits once more for each program that it compiles, before it keeps it. What the later ones run is the
-     * same, as long as none has 4 evaluations or fewer: products of so few rows (the noise levels') are other kernels. */
+    /* The first run waits once more for each program that it compiles, before it keeps it. What the later ones run is
+     * the same, as long as none has 4 evaluations or fewer: products of so few rows (the noise levels') are other
+     * kernels. */
     assert_true(c[0].waits >= c[1].waits);
     assert_int_equal(c[2].waits, c[1].waits);
     assert_int_equal(c[2].launches - c[1].launches, c[1].launches - c[0].launches);
@@ -112,7 +113,8 @@ static void steps_that_draw_noise(void **state) {
     for (int i = 0; i < 3; i++) {
         char line[256];
         snprintf(line, sizeof line,
-                 "-q --rhythm rhythm.json --seed 1 --guidance 1 --sampler aeuler --steps %d -o out.wav clip.mp4", 6 + 2 * i);
+                 "-q --rhythm rhythm.json --seed 1 --guidance 1 --sampler aeuler --steps %d -o out.wav clip.mp4",
+                 6 + 2 * i);
         c[i] = run(line);
     }
     expect_equal_steps(c);

@@ -170,8 +170,8 @@ static void check_no_holes(const score *s) {
 }
 
 /* Events with no other within 0.3 s, which could be the other end of their move: their hits must be there, 0 to 20 ms
- * late, with a kick and another voice at the hit's very time, written at 60 or more of 127, of which drums are struck at
- * 0.45 at least. With a pulse, weak ones may be left out. */
+ * late, with a kick and another voice at the hit's very time, written at 60 or more of 127, of which drums are struck
+ * at 0.45 at least. With a pulse, weak ones may be left out. */
 static void check_hits(const score *s, const rhythm *r) {
     static const double WEAK = 0.25;
     static const int SOFTEST = 27;
@@ -188,7 +188,8 @@ static void check_hits(const score *s, const rhythm *r) {
             if (late < 0 || late > 0.02 + 1e-9)
                 continue;
             kick |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch == LANE_KICK && s->notes[i].velocity >= SOFTEST;
-            second |= s->notes[i].part == PART_DRUMS && s->notes[i].pitch != LANE_KICK && s->notes[i].velocity >= SOFTEST;
+            second |=
+                s->notes[i].part == PART_DRUMS && s->notes[i].pitch != LANE_KICK && s->notes[i].velocity >= SOFTEST;
         }
         for (size_t i = 0; i < s->accent_count; i++)
             stressed |= s->accents[i].time >= time && s->accents[i].time <= time + 0.02 + 1e-9;

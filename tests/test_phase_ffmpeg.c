@@ -124,8 +124,9 @@ static void test_a_ceiling_changes_phases_alone(void **state) {
     phase_stream_set_ceiling(s, ceiling);
     assert_ok(phase_stream_push(s, bands.f32, FRAMES, true, collect, &below));
     phase_stream_free(s);
-    printf("peak %.2f dB above the ceiling; consistency %.2f, without it %.2f dB\n", 20 * log10(highest(&below) / ceiling),
-           consistency(bands.f32, FRAMES, &below), consistency(bands.f32, FRAMES, &free_of_it));
+    printf("peak %.2f dB above the ceiling; consistency %.2f, without it %.2f dB\n",
+           20 * log10(highest(&below) / ceiling), consistency(bands.f32, FRAMES, &below),
+           consistency(bands.f32, FRAMES, &free_of_it));
     assert_true(highest(&below) < ceiling * 1.122f);
     assert_true(consistency(bands.f32, FRAMES, &below) < consistency(bands.f32, FRAMES, &free_of_it) + 0.3);
     free(below.samples);

@@ -272,8 +272,8 @@ static void takes_differ_and_each_repeats_alone(void **state) {
     rhythm_free(&r);
 }
 
-/* Pieces whose first sound has a lone peak more than 16 dB above its loudness: -16 LUFS within 1, below -1 dBTP (0.05 for
- * what lies between the meter's four samples each). */
+/* Pieces whose first sound has a lone peak more than 16 dB above its loudness: -16 LUFS within 1, below -1 dBTP (0.05
+ * for what lies between the meter's four samples each). */
 static void lone_peaks_do_not_cost_loudness(void **state) {
     (void)state;
     static const struct {

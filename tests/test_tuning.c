@@ -16,8 +16,12 @@
 #include "tune/trial.h"
 #include "tune/tuner.h"
 
-static const device some_device = {
-    .name = "Some GPU", .vendor = "Some", .platform_name = "Platform", .driver = "1.0", .extensions = "", .version = ""};
+static const device some_device = {.name = "Some GPU",
+                                   .vendor = "Some",
+                                   .platform_name = "Platform",
+                                   .driver = "1.0",
+                                   .extensions = "",
+                                   .version = ""};
 
 static int warnings;
 
@@ -86,7 +90,8 @@ static void the_file_reads_back_as_written(void **state) {
     arena *a = arena_new();
     const char *path = tuning_path(a, arena_printf(a, "%s/new/loris-cl", folder), &some_device);
     tuning t = {.precision = PRECISION_BF16};
-    const tuned_entry e = entry(64, USE_TILE, 32), group = {.shape = {.kind = TUNED_STREAM}, .choice = {USE_SIZE, {256, 0, 0}}};
+    const tuned_entry e = entry(64, USE_TILE, 32),
+                      group = {.shape = {.kind = TUNED_STREAM}, .choice = {USE_SIZE, {256, 0, 0}}};
     assert_ok(tuning_add(&t, &e));
     assert_ok(tuning_add(&t, &group));
     assert_ok(tuning_save(&t, path, &some_device));
@@ -139,7 +144,8 @@ static void hostile_files_are_ignored_with_one_warning(void **state) {
         "\"precision\":\"auto\",\"entries\":7}",
         "\"precision\":\"auto\",\"entries\":[7]}",
         "\"precision\":\"auto\",\"entries\":[{\"kind\":\"magic\"}]}",
-        "\"precision\":\"auto\",\"entries\":[{\"kind\":\"product\",\"use\":\"tile\",\"storage\":\"f32\",\"batch\":1e99}]}",
+        "\"precision\":\"auto\",\"entries\":[{\"kind\":\"product\",\"use\":\"tile\",\"storage\":\"f32\",\"batch\":1e99}"
+        "]}",
         "\"precision\":\"auto\",\"entries\":[{\"kind\":\"product\",\"use\":\"tile\",\"storage\":\"f32\",\"batch\":1,"
         "\"rows\":1,\"columns\":1,\"channels\":1,\"taps\":1,\"stride\":1,\"speed\":1,\"default_speed\":1,\"error\":0,"
         "\"size\":[-4,1,1]}]}",
@@ -179,7 +185,8 @@ static void what_the_device_has_not_is_not_chosen(void **state) {
         support_weight(w, "a.weight", 3, dim, 1, 0.1f, 0);
         support_weight(w, "a.bias", 1, dim, 2, 0.1f, 0);
         net *n = net_new(c, w, "tuned", 1);
-        net_output(n, "y", conv1d_strided(n, net_input(n, "x", PHASE_STEP, shape_1d(1, 64, 32), STORE_F32), "a", 64, 3, 1, 0));
+        net_output(n, "y",
+                   conv1d_strided(n, net_input(n, "x", PHASE_STEP, shape_1d(1, 64, 32), STORE_F32), "a", 64, 3, 1, 0));
         c->tuning = &t;
         plan *p;
         assert_ok(plan_draft(&p, n));
@@ -202,8 +209,9 @@ static void tuned_nodes_say_so(void **state) {
     const int heads = 2, head = 32;
     weights *w;
     tuning t = {0};
-    const tuned_entry entries[] = {{.shape = {TUNED_ATTENTION, TYPE_F32, 2, 70, 37, 32, 1, 1}, .choice = {USE_SIZE, {16, 0, 0}}},
-                                   {.shape = {.kind = TUNED_STREAM}, .choice = {USE_SIZE, {64, 0, 0}}}};
+    const tuned_entry entries[] = {
+        {.shape = {TUNED_ATTENTION, TYPE_F32, 2, 70, 37, 32, 1, 1}, .choice = {USE_SIZE, {16, 0, 0}}},
+        {.shape = {.kind = TUNED_STREAM}, .choice = {USE_SIZE, {64, 0, 0}}}};
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
         assert_ok(tuning_add(&t, &entries[i]));
     pretend_kind(1);
@@ -271,9 +279,8 @@ static void attention_and_streams_run_in_all_sizes(void **state) {
     (void)state;
     compute *c = support_compute();
     pretend_kind(1);
-    const tuned_shape works[] = {{TUNED_ATTENTION, TYPE_F32, 2, 70, 37, 32, 1, 1},
-                                 {.kind = TUNED_STREAM},
-                                 {.kind = TUNED_ROWS}};
+    const tuned_shape works[] = {
+        {TUNED_ATTENTION, TYPE_F32, 2, 70, 37, 32, 1, 1}, {.kind = TUNED_STREAM}, {.kind = TUNED_ROWS}};
     for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
         tuned_choice candidates[STREAM_MAX_CANDIDATES];
         const int count = works[i].kind == TUNED_ATTENTION ? attention_candidates(c, works[i].channels, candidates)
@@ -295,13 +302,13 @@ static void attention_and_streams_run_in_all_sizes(void **state) {
 
 /* A made-up device: speeds and errors by choice. */
 typedef struct made_up {
-    tuned_use fast;   /* this use is twice as fast ... */
-    double error;     /* ... and has this error */
+    tuned_use fast; /* this use is twice as fast ... */
+    double error;   /* ... and has this error */
     bool seen_half;
 } made_up;
 
-static loris_status measure_made_up(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates, int count,
-                                    tuner_measure *out) {
+static loris_status measure_made_up(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates,
+                                    int count, tuner_measure *out) {
     made_up *m = user;
     (void)c, (void)work;
     for (int i = 0; i < count; i++) {
@@ -317,7 +324,8 @@ static tuned_choice choose(made_up *m, number_type type, bool half) {
     tuner_list works = {0};
     tuning found = {0};
     tuner_note(&works, &(tuned_shape){TUNED_PRODUCT, type, 1, 100, 64, 64, 3, 1}, 1e9);
-    const tuner_request q = {.compute = c, .works = &works, .half = half, .measure = measure_made_up, .measure_user = m};
+    const tuner_request q = {
+        .compute = c, .works = &works, .half = half, .measure = measure_made_up, .measure_user = m};
     assert_ok(tuner_run(&q, &found));
     assert_int_equal(found.entries[0].shape.kind, TUNED_PRODUCT);
     const tuned_choice choice = found.entries[0].choice;

@@ -34,7 +34,8 @@ const command command_report = {
     .description =
         "Writes one text: version and build, system, what 'devices -v' tells of each device with the known-answer "
         "test, what "
-        "'doctor' finds, what the model is, and how the last run that failed ended. Home folder, user name and host name are replaced. Read it before you "
+        "'doctor' finds, what the model is, and how the last run that failed ended. Home folder, user name and host "
+        "name are replaced. Read it before you "
         "send it.",
     .options = options,
     .run = run};
@@ -50,7 +51,7 @@ typedef struct gathered {
     struct utsname system;
     char processor[128];
     loris_model_info model;
-    const char *model_failure; /* NULL = described */
+    const char *model_failure;       /* NULL = described */
     char last_error[LAST_ERROR_MAX]; /* "" = none */
 } gathered;
 

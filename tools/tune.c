@@ -14,36 +14,37 @@ typedef struct tune_arguments {
 
 static int run(int argc, char **argv);
 
-static const option options[] = {
-    OPTION_MODEL(tune_arguments),
-    {.kind = OPTION_NUMBER,
-     .name = "share",
-     .argument = "X",
-     .field = offsetof(tune_arguments, settings.share),
-     .low = 0.01,
-     .high = 1,
-     .help = "tune the shapes that make up this much of the work",
-     .detail = "less is quicker",
-     .fallback = "0.95"},
-    OPTION_JSON(tune_arguments, "what was found for each shape"),
-    OPTION_DEVICE(tune_arguments),
-    OPTION_BACKEND(tune_arguments),
-    OPTION_PRECISION(tune_arguments),
-    OPTION_KERNELS(tune_arguments),
-    OPTION_QUIET(tune_arguments),
-    OPTION_VERBOSE(tune_arguments),
-    OPTIONS_STANDARD};
+static const option options[] = {OPTION_MODEL(tune_arguments),
+                                 {.kind = OPTION_NUMBER,
+                                  .name = "share",
+                                  .argument = "X",
+                                  .field = offsetof(tune_arguments, settings.share),
+                                  .low = 0.01,
+                                  .high = 1,
+                                  .help = "tune the shapes that make up this much of the work",
+                                  .detail = "less is quicker",
+                                  .fallback = "0.95"},
+                                 OPTION_JSON(tune_arguments, "what was found for each shape"),
+                                 OPTION_DEVICE(tune_arguments),
+                                 OPTION_BACKEND(tune_arguments),
+                                 OPTION_PRECISION(tune_arguments),
+                                 OPTION_KERNELS(tune_arguments),
+                                 OPTION_QUIET(tune_arguments),
+                                 OPTION_VERBOSE(tune_arguments),
+                                 OPTIONS_STANDARD};
 
-const command command_tune = {
-    .name = "tune",
-    .summary = "measure what is fastest on a device, and keep it",
-    .description =
-        "Takes the shapes of products, attention and streams from the networks of the model and of the published LORIS, "
-        "measures for each what the device could do (libraries, sizes of tiles and work-groups, precisions) and keeps what "
-        "has the best score, speed times a penalty for the error, in the user's configuration. Every run on this device "
-        "with this driver uses it. Takes some minutes; let nothing else run meanwhile.",
-    .options = options,
-    .run = run};
+const command command_tune = {.name = "tune",
+                              .summary = "measure what is fastest on a device, and keep it",
+                              .description =
+                                  "Takes the shapes of products, attention and streams from the networks of the model "
+                                  "and of the published LORIS, "
+                                  "measures for each what the device could do (libraries, sizes of tiles and "
+                                  "work-groups, precisions) and keeps what "
+                                  "has the best score, speed times a penalty for the error, in the user's "
+                                  "configuration. Every run on this device "
+                                  "with this driver uses it. Takes some minutes; let nothing else run meanwhile.",
+                              .options = options,
+                              .run = run};
 
 /* ---- what is printed --------------------------------------------------------------------------------------------- */
 
@@ -57,8 +58,9 @@ static void print_members(const loris_tuned *t) {
     print_json_string(t->kind);
     fputs(", \"storage\": ", stdout);
     print_json_string(t->storage);
-    printf(", \"batch\": %d, \"rows\": %d, \"columns\": %d, \"channels\": %d, \"taps\": %d, \"stride\": %d, \"choice\": ",
-           t->batch, t->rows, t->columns, t->channels, t->taps, t->stride);
+    printf(
+        ", \"batch\": %d, \"rows\": %d, \"columns\": %d, \"channels\": %d, \"taps\": %d, \"stride\": %d, \"choice\": ",
+        t->batch, t->rows, t->columns, t->channels, t->taps, t->stride);
     print_json_string(t->choice);
     fputs(", \"speed\": ", stdout);
     print_json_number(t->speed);
@@ -81,10 +83,10 @@ static void print_tuned(void *user, const loris_tuned *t) {
         return;
     }
     if (first)
-        printf("%-9s %6s %7s %7s %8s %4s %6s  %10s %10s %8s  %s\n", "kind", "batch", "rows", "columns", "channels", "taps",
-               "stride", "default", "tuned", "error", "choice");
-    printf("%-9s %6d %7d %7d %8d %4d %6d  %8.1f G %8.1f G %8.1e  %s\n", t->kind, t->batch, t->rows, t->columns, t->channels,
-           t->taps, t->stride, t->default_speed * 1e-9, t->speed * 1e-9, t->error, t->choice);
+        printf("%-9s %6s %7s %7s %8s %4s %6s  %10s %10s %8s  %s\n", "kind", "batch", "rows", "columns", "channels",
+               "taps", "stride", "default", "tuned", "error", "choice");
+    printf("%-9s %6d %7d %7d %8d %4d %6d  %8.1f G %8.1f G %8.1e  %s\n", t->kind, t->batch, t->rows, t->columns,
+           t->channels, t->taps, t->stride, t->default_speed * 1e-9, t->speed * 1e-9, t->error, t->choice);
     fflush(stdout);
 }
 

@@ -222,9 +222,10 @@ static loris_status profile_nodes_of(bench_run *b) {
     }
     TRY_GOTO(sample_nodes(b, called, count, seconds));
     if (profile_is_of_host(p))
-        record_note(b->record, b->memory,
-                    "the driver's times of launches do not pass: those of nodes are the host's, each with its launch and "
-                    "the wait for it");
+        record_note(
+            b->record, b->memory,
+            "the driver's times of launches do not pass: those of nodes are the host's, each with its launch and "
+            "the wait for it");
     for (int i = 0; i < count; i++)
         fill_node(b, &b->record->node[b->record->nodes++], profile_node_at(p, called[i]), &seconds[i]);
 done:

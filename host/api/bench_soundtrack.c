@@ -221,7 +221,8 @@ static loris_status write_file(bench_run *b) {
         b->unavailable = "built without FFmpeg";
         return LORIS_OK;
     }
-    const char *path = arena_printf(b->memory, "%s/loris-bench-%ld.mp4", place && *place ? place : "/tmp", (long)getpid());
+    const char *path =
+        arena_printf(b->memory, "%s/loris-bench-%ld.mp4", place && *place ? place : "/tmp", (long)getpid());
     if (!path)
         return fail_memory("the name of a file");
     output_group_hold(&held);

@@ -170,7 +170,8 @@ done:
 
 loris_status full_case_check(full_case *f, verifier *v, plan *p) {
     const size_t count = (size_t)f->unet.in_channels * f->samples;
-    /* One evaluation. Its layers sum 500 and more terms, in which roundings average out: less than 2.5 u was measured. */
+    /* One evaluation. Its layers sum 500 and more terms, in which roundings average out: less than 2.5 u was measured.
+     */
     const double tolerance = verify_rounded(v, EVALUATION_TOLERANCE, 4);
     TRY(plan_read(p, "y", f->y, 2 * count * sizeof *f->y));
     TRY(check_golden(v, f, "cond", f->y, tolerance));

@@ -27,8 +27,8 @@ static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviation
 /* Attacks are heard this long after their note's time in what the network makes (composing.md); the sound is taken from
  * so much later in it. Seconds. */
 static const double ATTACK = 0.009;
-/* A soundtrack is heard from two speakers: the network's one channel is given to both. The original sound is mixed in at
- * MIX_RATE. */
+/* A soundtrack is heard from two speakers: the network's one channel is given to both. The original sound is mixed in
+ * at MIX_RATE. */
 enum { MIX_RATE = 48000, MIX_CHANNELS = 2 };
 
 double seconds_now(void) {

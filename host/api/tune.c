@@ -96,7 +96,8 @@ static loris_status half_passes(loris_engine *engine, bool *passes) {
         return LORIS_OK;
     static const loris_verify_settings quiet;
     verifier v = {.compute = c, .settings = &quiet};
-    tuning forced = {.forced = true, .force = {.shape = {.kind = TUNED_PRODUCT}, .choice = *half}, .precision = PRECISION_F16};
+    tuning forced = {
+        .forced = true, .force = {.shape = {.kind = TUNED_PRODUCT}, .choice = *half}, .precision = PRECISION_F16};
     tuning *own = c->tuning;
     c->tuning = &forced;
     loris_status status = verify_device(&v);

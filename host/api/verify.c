@@ -101,7 +101,8 @@ loris_status loris_verify(loris_engine *engine, const char *folder, const loris_
     else if (verify_has(&v, "x"))
         TRY(verify_unet(&v));
     else
-        return fail(LORIS_ERROR_INPUT, "expected x.npy or frames.npy beside a model, or NAME-score.json with its golden arrays",
+        return fail(LORIS_ERROR_INPUT,
+                    "expected x.npy or frames.npy beside a model, or NAME-score.json with its golden arrays",
                     "%s: holds no golden arrays", folder);
     if (v.failed)
         return fail(LORIS_MISMATCH,

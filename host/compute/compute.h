@@ -63,12 +63,12 @@ typedef struct compute {
     struct program *programs; /* built so far; later ones use their sections again */
     void *backend_state;      /* what a product backend keeps while the device is open, or NULL ... */
     void (*backend_release)(void *state);
-    struct profile *profile; /* what ran when, or NULL: compute/profile.h */
-    atomic_int native_failed; /* ... set when a native kernel failed, which OpenCL cannot report */
+    struct profile *profile;   /* what ran when, or NULL: compute/profile.h */
+    atomic_int native_failed;  /* ... set when a native kernel failed, which OpenCL cannot report */
     kernel_observer *observer; /* told of each launch that a plan is lowered to, also in drafts; or NULL */
     void *observer_user;
-    int clblast_set;       /* of parameters that CLBlast was given, 0 = none (ops/product_clblast.c) */
-    struct tuning *tuning; /* what was measured to be best here, or NULL */
+    int clblast_set;                /* of parameters that CLBlast was given, 0 = none (ops/product_clblast.c) */
+    struct tuning *tuning;          /* what was measured to be best here, or NULL */
     shape_observer *shape_observer; /* told of work that can be tuned, also in drafts; or NULL */
     void *shape_observer_user;
 } compute;
@@ -82,8 +82,8 @@ loris_status compute_open(compute **out, const compute_settings *settings);
 product_precision compute_set_precision(compute *c, product_precision precision);
 void compute_close(compute *c); /* NULL is allowed */
 
-/* A device that is not there, to draft plans for (plan_draft): `imagined` is copied, its texts must outlive it. There is no
- * context and no queue. */
+/* A device that is not there, to draft plans for (plan_draft): `imagined` is copied, its texts must outlive it. There
+ * is no context and no queue. */
 loris_status compute_imagine(compute **out, const device *imagined, const compute_settings *settings);
 
 /* Turns an OpenCL error into a status with call, node, device and a hint (out of memory, lost device, ...). CL_SUCCESS
@@ -103,7 +103,8 @@ loris_status buffer_read(compute *c, cl_mem buffer, size_t offset, void *data, s
 /* Writing without waiting, for what is sent while the device works: `data` must stay until compute_wait(done). */
 loris_status buffer_send(compute *c, cl_mem buffer, const void *data, size_t bytes, cl_event *done, const char *what);
 
-/* Waits for an event, releases it and sets it to NULL (NULL is allowed). Cancelling is noticed; the event then stays. */
+/* Waits for an event, releases it and sets it to NULL (NULL is allowed). Cancelling is noticed; the event then stays.
+ */
 loris_status compute_wait(compute *c, cl_event *event, const char *node);
 
 /* Called before each enqueue with the work about to be enqueued: returns LORIS_CANCELLED when asked to stop, and waits

@@ -200,7 +200,8 @@ loris_status device_list(const device **list, int *count, arena *a) {
 static const char install_hint[] =
     "install an OpenCL driver. Debian and Ubuntu packages: mesa-opencl-icd or rocm-opencl-icd for AMD, "
     "intel-opencl-icd for "
-    "Intel GPUs, nvidia-opencl-icd or NVIDIA's own driver for NVIDIA, pocl-opencl-icd for any CPU; 'loris-cl doctor' tells more";
+    "Intel GPUs, nvidia-opencl-icd or NVIDIA's own driver for NVIDIA, pocl-opencl-icd for any CPU; 'loris-cl doctor' "
+    "tells more";
 
 const char *device_lacks(const device *d) {
     int major = 0, minor = 0;

@@ -184,7 +184,8 @@ void program_section_facts(const program *p, int number, const char **file, cons
 
 /* ---- one text of all sections ------------------------------------------------------------------------------------ */
 
-/* The file that a line `#include "tile.clh"` from `line` on names, its length in *length; NULL = the line is another. */
+/* The file that a line `#include "tile.clh"` from `line` on names, its length in *length; NULL = the line is another.
+ */
 static const char *included(const char *line, size_t *length) {
     static const char directive[] = "#include \"";
     if (strncmp(line, directive, sizeof directive - 1) != 0)

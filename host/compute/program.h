@@ -5,8 +5,8 @@
  *     static float NAME(mean)(...)                   static float mean_3(...)
  *
  * kernels/common.clh is put before the first section, once. A line `#include "panel.clh"` of a file, from its first
- * character on, stands for that file of kernels/, which includes nothing itself. Macros that a file and what it includes
- * define end with its section. What is seen of a compile error is the file's name and the line in it.
+ * character on, stands for that file of kernels/, which includes nothing itself. Macros that a file and what it
+ * includes define end with its section. What is seen of a compile error is the file's name and the line in it.
  *
  * Binaries are cached per user; the key is a SHA-256 of source, options, device, driver, processor features and our
  * version. */

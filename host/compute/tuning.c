@@ -20,9 +20,10 @@ bool tuned_choice_equal(const tuned_choice *a, const tuned_choice *b) {
 }
 
 void tuned_choice_name(const tuned_choice *c, number_type storage, char name[48]) {
-    static const char *const names[] = {
-        [USE_DEFAULT] = "default",     [USE_PANEL] = "own panel", [USE_TILE] = "own tile", [USE_HALF_TILE] = "own half tile",
-        [USE_CLBLAST] = "CLBlast", [USE_ONEDNN] = "oneDNN",   [USE_SIZE] = "size"};
+    static const char *const names[] = {[USE_DEFAULT] = "default", [USE_PANEL] = "own panel",
+                                        [USE_TILE] = "own tile",   [USE_HALF_TILE] = "own half tile",
+                                        [USE_CLBLAST] = "CLBlast", [USE_ONEDNN] = "oneDNN",
+                                        [USE_SIZE] = "size"};
     int length = snprintf(name, 48, "%s", names[c->use]);
     for (int i = 0; i < 3 && c->size[i]; i++)
         length += snprintf(name + length, 48 - (size_t)length, "%c%d", i ? 'x' : ' ', c->size[i]);

@@ -68,8 +68,8 @@ loris_status tuning_add(tuning *t, const tuned_entry *e);
 bool tuned_choice_equal(const tuned_choice *a, const tuned_choice *b);
 void tuned_choice_name(const tuned_choice *c, number_type storage, char name[48]);
 
-/* What is best for `shape` on this device, or NULL. Of entries that differ in rows and batch alone the nearest one within
- * a factor of 2 counts. Tells the device's shape observer, when it has one, of the shape. */
+/* What is best for `shape` on this device, or NULL. Of entries that differ in rows and batch alone the nearest one
+ * within a factor of 2 counts. Tells the device's shape observer, when it has one, of the shape. */
 const tuned_entry *tuning_find(const compute *c, const tuned_shape *shape, double flop);
 
 /* ---- files (docs/formats.md) ------------------------------------------------------------------------------------- */

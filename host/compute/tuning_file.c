@@ -92,7 +92,8 @@ static loris_status read_entry(const json *o, tuned_entry *e, const char *where)
     TRY(json_need_number(o, "error", 0, most, &e->error, where));
     TRY(json_need_array(o, "size", &size, where));
     for (size_t i = 0; i < size->count; i++) {
-        if (i == 3 || size->item[i].type != JSON_NUMBER || !(size->item[i].number >= 1 && size->item[i].number <= 65536))
+        if (i == 3 || size->item[i].type != JSON_NUMBER ||
+            !(size->item[i].number >= 1 && size->item[i].number <= 65536))
             return fail(LORIS_ERROR_INPUT, NULL, "%s: \"size\" is not up to three numbers", where);
         e->choice.size[i] = (int)size->item[i].number;
     }
@@ -211,8 +212,7 @@ loris_status tuning_save(const tuning *t, const char *path, const device *d) {
         TRY(folder_make(folder, 0700));
     }
     to_json(t, d, &w);
-    loris_status status =
-        text_failed(&w.out) ? fail_memory("a tuning") : file_write(path, w.out.data, w.out.length);
+    loris_status status = text_failed(&w.out) ? fail_memory("a tuning") : file_write(path, w.out.data, w.out.length);
     text_free(&w.out);
     return status;
 }

@@ -159,7 +159,8 @@ static int claim_slot(void) {
 static atomic_int underway;
 static atomic_bool stopped;
 
-/* Sequentially consistent on both sides: either this sees that outputs are stopped, or output_stop() sees it underway. */
+/* Sequentially consistent on both sides: either this sees that outputs are stopped, or output_stop() sees it underway.
+ */
 static loris_status enter(void) {
     atomic_fetch_add(&underway, 1);
     if (!atomic_load(&stopped))

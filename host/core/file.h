@@ -49,9 +49,10 @@ void output_discard_all(void);
  * waited for, for up to 0.1 s, so that of a group all files appear or none. Async-signal-safe. */
 void output_stop(void);
 
-/* Outputs that appear together. What this thread commits between output_group_hold() and output_group_rest() is complete
- * but keeps its temporary name until output_group_commit() renames all, in order. A rename that fails (a folder was
- * removed meanwhile) leaves those before it in place and discards the rest. Zero-initialise to start; both ends free. */
+/* Outputs that appear together. What this thread commits between output_group_hold() and output_group_rest() is
+ * complete but keeps its temporary name until output_group_commit() renames all, in order. A rename that fails (a
+ * folder was removed meanwhile) leaves those before it in place and discards the rest. Zero-initialise to start; both
+ * ends free. */
 typedef struct output_group {
     output_file *held;
     size_t count;

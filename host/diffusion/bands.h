@@ -6,8 +6,8 @@
 #include "music/conditioning.h"
 #include "nets/model.h"
 
-/* The model's own sampling settings and windows. LORIS_ERROR_INPUT: not a spectrogram model with settings and the conditioning
- * channels of music/conditioning.h. */
+/* The model's own sampling settings and windows. LORIS_ERROR_INPUT: not a spectrogram model with settings and the
+ * conditioning channels of music/conditioning.h. */
 loris_status bands_sampling(const model *m, sampling_settings *out);
 
 typedef struct bands_request {
@@ -30,10 +30,11 @@ typedef struct bands_request {
  * conditioning and style given to them, with as many frames as the request's. */
 typedef struct bands_sampler bands_sampler;
 loris_status bands_sampler_new(bands_sampler **out, const bands_request *request);
-loris_status bands_sampler_run(bands_sampler *s, const conditioning *c, style played, float *out, sampling_report *report);
+loris_status bands_sampler_run(bands_sampler *s, const conditioning *c, style played, float *out,
+                               sampling_report *report);
 const windows *bands_sampler_windows(const bands_sampler *s);
 plan *bands_sampler_network(bands_sampler *s); /* as sampler_network() */
-void bands_sampler_free(bands_sampler *s); /* NULL is allowed */
+void bands_sampler_free(bands_sampler *s);     /* NULL is allowed */
 
 /* One. out [rows][bands]: natural logarithms of band magnitudes, see media/phase.h. */
 loris_status bands_sample(const bands_request *request, float *out, sampling_report *report);

@@ -101,8 +101,8 @@ loris_status sample_clip(const sampling_request *request, float *out, sampling_r
  * progress from the sampler's request, whose members for these may be changed between runs. */
 typedef struct sampler sampler;
 loris_status sampler_new(sampler **out, const sampling_request *request);
-/* Takes the clips in, sets the networks to the first window, and gives the plans of which a step consists: networks, then the
- * update. For comparing devices (plan/compare.h). */
+/* Takes the clips in, sets the networks to the first window, and gives the plans of which a step consists: networks,
+ * then the update. For comparing devices (plan/compare.h). */
 enum { SAMPLER_PLANS = 3 };
 loris_status sampler_stand(sampler *s, plan *plans[SAMPLER_PLANS], int *count);
 
@@ -116,11 +116,12 @@ void sampler_free(sampler *s); /* NULL is allowed */
  * anew. */
 plan *sampler_network(sampler *s);
 
-/* What a sampler of this request would take, without making it: all of the report but launches. As sampler_outline(). */
+/* What a sampler of this request would take, without making it: all of the report but launches. As sampler_outline().
+ */
 loris_status sampler_estimate(const sampling_request *request, sampling_report *out);
 
-/* What a sampler of this request would compute, without making it: for each of its networks the totals and a line a node. The
- * conditioning is asked for its counts alone. */
+/* What a sampler of this request would compute, without making it: for each of its networks the totals and a line a
+ * node. The conditioning is asked for its counts alone. */
 loris_status sampler_outline(const sampling_request *request, text *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* Noise levels and the coefficients they give: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative
- * Models" (2022), with the sampler updates written as linear combinations of a few tensors. */
+/* Noise levels and the coefficients they give: Karras et al., "Elucidating the Design Space of Diffusion-Based
+ * Generative Models" (2022), with the sampler updates written as linear combinations of a few tensors. */
 #ifndef LORIS_DIFFUSION_SCHEDULE_H
 #define LORIS_DIFFUSION_SCHEDULE_H
 
@@ -22,9 +22,9 @@ bool sampler_is_stochastic(sampler_kind s);
 /* sigmas[0..steps]: rho-spaced from high to low, then 0. Computed as the reference does, in float. steps >= 2. */
 void karras_sigmas(float *sigmas, int steps, double low, double high, double rho);
 
-/* One evaluation of the network at `sigma`, and what follows it. The state is the sample x at the step's start, y where the
- * network is evaluated, d its denoised answer and p the answer before:
- *     y <- x_weight x + y_weight y + d_weight d + p_weight p + noise_weight noise;   p <- d;   x <- y if ends_step */
+/* One evaluation of the network at `sigma`, and what follows it. The state is the sample x at the step's start, y where
+ * the network is evaluated, d its denoised answer and p the answer before: y <- x_weight x + y_weight y + d_weight d +
+ * p_weight p + noise_weight noise;   p <- d;   x <- y if ends_step */
 typedef struct evaluation {
     float sigma;
     float x_weight, y_weight, d_weight, p_weight, noise_weight;

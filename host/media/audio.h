@@ -39,8 +39,8 @@ loris_status audio_from_video(audio *out, const char *path, int rate, int channe
  * artist, album, date, genre, copyright, description; other keys join the comment). The same input gives the same
  * bytes. LORIS_ERROR_OUTPUT also where the container cannot hold the video's codec (the hint names one that can).
  * `path` may be `video_path`. With `seconds` > 0 only packets to be decoded by then are copied, from the beginning on:
- * none that a picture before that time needs is missing, and where pictures are stored out of order a few later ones may
- * show at the end. */
+ * none that a picture before that time needs is missing, and where pictures are stored out of order a few later ones
+ * may show at the end. */
 loris_status video_mux(const char *video_path, const audio *a, const char *path, const metadata_entry *metadata,
                        size_t metadata_count, double seconds);
 

@@ -80,7 +80,8 @@ static loris_status find_size(video *v, orientation turn) {
     return LORIS_OK;
 }
 
-/* What frames are delivered as: the longer side at most `longest` (0 = as it is), or the shorter one exactly `shortest`. */
+/* What frames are delivered as: the longer side at most `longest` (0 = as it is), or the shorter one exactly
+ * `shortest`. */
 typedef struct wanted_size {
     int longest, shortest;
 } wanted_size;

@@ -307,8 +307,9 @@ static loris_status copy_packet(muxer *m) {
     return code < 0 ? output_error(m, hidden_error(m, code)) : LORIS_OK;
 }
 
-/* Samples of sound: as long as the pictures, or as was asked for. Decoders that ignore the length of the last AAC frame (1024 samples, 21
- * ms) play all of it; where a picture is shorter than that, whole AAC frames come closest to its end. */
+/* Samples of sound: as long as the pictures, or as was asked for. Decoders that ignore the length of the last AAC frame
+ * (1024 samples, 21 ms) play all of it; where a picture is shorter than that, whole AAC frames come closest to its end.
+ */
 static int64_t sound_length(const muxer *m) {
     int frame = m->sound.encoder->frame_size;
     bool short_pictures = (double)m->last_step * av_q2d(m->in.video->time_base) * AAC_RATE < frame;

@@ -1,5 +1,5 @@
-/* A model on disk: weights in safetensors, hyper-parameters and signal format in the file's "config" metadata or in config.json
- * beside it (docs/formats.md). */
+/* A model on disk: weights in safetensors, hyper-parameters and signal format in the file's "config" metadata or in
+ * config.json beside it (docs/formats.md). */
 #ifndef LORIS_NETS_MODEL_H
 #define LORIS_NETS_MODEL_H
 
@@ -34,8 +34,8 @@ typedef struct model {
     model_sampling sampling;
 } model;
 
-/* `path`: a .safetensors file or a folder that holds model.safetensors. LORIS_ERROR_INPUT: not a model, no configuration, a
- * hyper-parameter that is missing or out of range. */
+/* `path`: a .safetensors file or a folder that holds model.safetensors. LORIS_ERROR_INPUT: not a model, no
+ * configuration, a hyper-parameter that is missing or out of range. */
 loris_status model_open(model **out, const char *path);
 void model_close(model *m);
 

@@ -11,8 +11,9 @@ typedef struct network {
     hyper_tensors tensors;
     size_t repeated;    /* names dropped because another had the same contents */
     const json *config; /* the whole configuration, or NULL */
-    const char *kind;   /* "movenet", "i3d": what the configuration says it is, or names of tensors; NULL: a U-Net, as all below is about */
-    bool nested;        /* its hyper-parameters lie in its member "unet" */
+    const char *kind; /* "movenet", "i3d": what the configuration says it is, or names of tensors; NULL: a U-Net, as all
+                         below is about */
+    bool nested;      /* its hyper-parameters lie in its member "unet" */
     hyper hyper;
     bool settled; /* heads and groups are known */
 } network;

@@ -16,8 +16,8 @@
 #define LAST_DEVIATION "0.25f"
 #define CLEARLY_MORE "1.25f" /* so much more of the picture has to follow a fresh fit */
 #define TENSOR_CONTRAST "256.0f"
-#define MISMATCH "100.0f"    /* a mean squared error of this halves a patch's weight */
-#define SHIFT_RIDGE "5e-5f"  /* weight of staying at rest, of one patch per patch */
+#define MISMATCH "100.0f"   /* a mean squared error of this halves a patch's weight */
+#define SHIFT_RIDGE "5e-5f" /* weight of staying at rest, of one patch per patch */
 #define SLOPE_RIDGE "2.5e-4f"
 #define GRADIENT_CONTRAST "16.0f"
 #define NOISE_FLOOR "0.15f"
@@ -286,8 +286,8 @@ static loris_status lower_partial(lowering *l, const node *n) {
     const struct pyramid_parameters *p = node_parameters((node *)n);
     shape flow = node_input_shape(n, 1);
     launch_kernel(l, "flow_directogram", "partial",
-                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
-                  PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
+                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD,
+                  TILE, PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
     output_argument(l);
     input_argument(l, 0);
     input_argument(l, 1);
@@ -312,8 +312,8 @@ struct gather_parameters {
 static loris_status lower_gather(lowering *l, const node *n) {
     const struct gather_parameters *p = node_parameters((node *)n);
     launch_kernel(l, "flow_directogram", "gather",
-                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD, TILE,
-                  PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
+                  "PAD=%d TILE=%d SIDE=%d BINS=%d FEATURES=%d NOISE_FLOOR=%s NOISE_FACTOR=%s CONTRAST=%s", FLOW_PAD,
+                  TILE, PARTIAL_SIDE, FLOW_BINS, FLOW_SUMS, NOISE_FLOOR, NOISE_FACTOR, GRADIENT_CONTRAST);
     output_argument(l);
     input_argument(l, 1);
     input_argument(l, 2);

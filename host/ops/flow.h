@@ -3,8 +3,8 @@
  *
  * The method is dense inverse search (Kroeger et al., ECCV 2016) without its variational refinement: inverse
  * compositional patch alignment from coarse to fine, then a photometrically weighted average per pixel. Patches are
- * compared free of brightness and contrast, so that flicker is no motion. Directions are counted as seen and without the
- * camera's motion, which is fitted robustly.
+ * compared free of brightness and contrast, so that flicker is no motion. Directions are counted as seen and without
+ * the camera's motion, which is fitted robustly.
  *
  * A pyramid level of a width x height image is a net_state of shape [2, height + 2 PAD, width + 2 PAD, 1]: the current
  * and the previous frame, which change places by the parameter `slot` (0, 1, 0, ...). All images are luma 0..255.

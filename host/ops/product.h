@@ -38,9 +38,9 @@ enum { PRODUCT_MAX_PARTS = 2 }; /* products a node consists of */
 /* Parameters of every node that is a product. Inputs: x, and what it absorbed to add. Weights: weight, and bias. */
 typedef struct product_parameters {
     int kernel, stride, padding;
-    int activation; /* absorbed; an `activation` */
-    int slab_rows;  /* CLBlast: rows of one call, set when the variant is chosen */
-    int gives_bf16; /* oneDNN: may the output be bf16, set when the variant is chosen */
+    int activation;      /* absorbed; an `activation` */
+    int slab_rows;       /* CLBlast: rows of one call, set when the variant is chosen */
+    int gives_bf16;      /* oneDNN: may the output be bf16, set when the variant is chosen */
     tuned_choice choice; /* of our own kernels' sizes, set then too; USE_DEFAULT: by the shape */
 } product_parameters;
 
@@ -97,9 +97,10 @@ product_addends product_addends_of(const node *n);
 
 loris_status product_own_lower(lowering *l, const node *n, const tap_product *parts, int count);
 
-/* ---- what our own kernels of products and convolutions share ------------------------------------------------------ */
+/* ---- what our own kernels of products and convolutions share ------------------------------------------------------
+ */
 
-int product_own_variant(const compute *c); /* PRODUCT_PANEL or PRODUCT_TILE */
+int product_own_variant(const compute *c);   /* PRODUCT_PANEL or PRODUCT_TILE */
 int product_storage_macro(number_type type); /* STORAGE in kernels/common.clh */
 
 /* What an item of a panel kernel keeps in registers: `rows` by `vectors` vectors of `vec` numbers; vec * vectors is the
@@ -116,10 +117,11 @@ typedef struct product_group {
 product_group product_tile_group(const compute *c, int rows, int columns);
 void product_tile_range(lowering *l, const tap_product *p, const product_group *g);
 
-/* ---- other backends ------------------------------------------------------------------------------------------------ */
+/* ---- other backends ------------------------------------------------------------------------------------------------
+ */
 
-/* oneDNN, on CPU devices that run native kernels and in builds that have it. Without *taken the product is one that it has
- * nothing fast for. */
+/* oneDNN, on CPU devices that run native kernels and in builds that have it. Without *taken the product is one that it
+ * has nothing fast for. */
 bool product_onednn_available(const compute *c);
 /* Is oneDNN wanted, and worth it, for a node of that size and number of columns? */
 bool product_worth_onednn(const compute *c, double flop, int columns);
@@ -127,7 +129,9 @@ const char *product_onednn_reason(const compute *c); /* for people: why it is */
 loris_status product_onednn_prepare(compute *c, node *n, const tap_product *parts, int count, bool *taken);
 loris_status product_onednn_lower(lowering *l, const node *n, const tap_product *parts, int count);
 
-enum { CLBLAST_SETS = 4 }; /* of parameters to choose from: USE_CLBLAST with the number 1 .. CLBLAST_SETS, or 0: its own */
+enum {
+    CLBLAST_SETS = 4
+}; /* of parameters to choose from: USE_CLBLAST with the number 1 .. CLBLAST_SETS, or 0: its own */
 loris_status product_clblast_prepare(compute *c, node *n, const tap_product *parts, int count);
 loris_status product_clblast_lower(lowering *l, const node *n, const tap_product *parts, int count);
 

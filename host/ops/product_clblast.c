@@ -118,14 +118,16 @@ static bool needs_prefill(const node *n, const tap_product *parts, int count) {
     return a.bias || a.residual || !covered;
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------------------------------
+ */
 
 /* CLBlast comes tuned for some devices; these are for the others. Sets of its large kernel's parameters that keep its
  * rules (tiles divide by work-groups times vectors, the depth of a step by what a group loads), from small tiles to
  * large ones. They hold for a device as long as the process lives. */
 enum { XGEMM_PARAMETERS = 16 };
-static const char *const xgemm_names[XGEMM_PARAMETERS] = {"GEMMK", "KREG", "KWG", "KWI",  "MDIMA", "MDIMC", "MWG", "NDIMB",
-                                                          "NDIMC", "NWG",  "SA",  "SB", "STRM",  "STRN",  "VWM", "VWN"};
+static const char *const xgemm_names[XGEMM_PARAMETERS] = {"GEMMK", "KREG",  "KWG",   "KWI", "MDIMA", "MDIMC",
+                                                          "MWG",   "NDIMB", "NDIMC", "NWG", "SA",    "SB",
+                                                          "STRM",  "STRN",  "VWM",   "VWN"};
 static const size_t xgemm_sets[CLBLAST_SETS][XGEMM_PARAMETERS] = {
     {0, 1, 16, 2, 8, 8, 32, 8, 8, 32, 0, 0, 0, 0, 2, 2},       /* 32 x 32 */
     {0, 1, 16, 2, 8, 8, 64, 8, 8, 64, 1, 1, 0, 0, 4, 4},       /* 64 x 64 */

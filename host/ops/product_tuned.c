@@ -13,14 +13,15 @@ static int panel_candidates(const compute *c, tuned_choice *out) {
     const bool is_wide = c->dev.float_width >= 16;
     const int count = is_wide ? sizeof wide / sizeof *wide : sizeof narrow / sizeof *narrow;
     for (int i = 0; i < count; i++)
-        out[i] = (tuned_choice){USE_PANEL, {is_wide ? wide[i][0] : narrow[i][0], is_wide ? wide[i][1] : narrow[i][1], 0}};
+        out[i] =
+            (tuned_choice){USE_PANEL, {is_wide ? wide[i][0] : narrow[i][0], is_wide ? wide[i][1] : narrow[i][1], 0}};
     return count;
 }
 
 /* Groups that fit the device; in half precision where it has that. */
 static int tile_candidates(const compute *c, tuned_use use, tuned_choice *out) {
-    static const int groups[][3] = {{64, 64, 8},   {64, 64, 4},   {128, 64, 8}, {64, 128, 8}, {128, 128, 16}, {32, 64, 4},
-                                    {32, 64, 8},   {64, 32, 4},   {64, 32, 8},  {32, 32, 4},  {16, 64, 2},    {16, 64, 4}};
+    static const int groups[][3] = {{64, 64, 8}, {64, 64, 4}, {128, 64, 8}, {64, 128, 8}, {128, 128, 16}, {32, 64, 4},
+                                    {32, 64, 8}, {64, 32, 4}, {64, 32, 8},  {32, 32, 4},  {16, 64, 2},    {16, 64, 4}};
     int count = 0;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         const size_t rows = (size_t)groups[i][0], columns = (size_t)groups[i][1];

@@ -1,9 +1,9 @@
 /*
  * A network recorded once and replayed.
  *
- * host/nets records by calling operations (host/ops/ops.h) on a `net`; each call checks shapes, binds weights by scope and
- * name, and appends a node. Nothing runs. A net that failed ignores further calls, so one check at the end (plan_build) is
- * enough. The plan (plan.h) then orders, places and lowers the nodes, and replays them.
+ * host/nets records by calling operations (host/ops/ops.h) on a `net`; each call checks shapes, binds weights by scope
+ * and name, and appends a node. Nothing runs. A net that failed ignores further calls, so one check at the end
+ * (plan_build) is enough. The plan (plan.h) then orders, places and lowers the nodes, and replays them.
  *
  * A tensor's phase follows from what it depends on:
  *     PHASE_LOAD   weights only           once, when the plan is built
@@ -24,8 +24,8 @@
 
 typedef enum phase { PHASE_LOAD, PHASE_CLIP, PHASE_RUN, PHASE_STEP, PHASE_COUNT } phase;
 
-/* Channels last: element (e, b, d, h, l, c) is at ((((e * batch + b) * depth + d) * height + h) * length + l) * channels + c.
- * One-dimensional networks have depth = height = 1. evals is 1 except in PHASE_RUN. */
+/* Channels last: element (e, b, d, h, l, c) is at ((((e * batch + b) * depth + d) * height + h) * length + l) *
+ * channels + c. One-dimensional networks have depth = height = 1. evals is 1 except in PHASE_RUN. */
 typedef struct shape {
     int evals, batch, depth, height, length, channels;
 } shape;
@@ -66,22 +66,23 @@ tensor net_input(net *n, const char *name, phase p, shape s, storage type);
 /* Like net_input, but operations may also write it in place (a sampler's state). Lives as long as the plan. */
 tensor net_state(net *n, const char *name, shape s, storage type);
 
-/* Makes the input or state `t` the caller's own memory (at least as large), which must outlive the plan: for data that passes
- * between plans without leaving the device. NULL in drafts, which then do not count it. */
+/* Makes the input or state `t` the caller's own memory (at least as large), which must outlive the plan: for data that
+ * passes between plans without leaving the device. NULL in drafts, which then do not count it. */
 void net_bind(net *n, tensor t, cl_mem buffer);
 
 /* Keeps `t` readable by plan_read() under `name`. */
 void net_output(net *n, const char *name, tensor t);
 
-/* A number that launches read at each replay (a window's first row): index for parameter_argument(), set by plan_set(). */
+/* A number that launches read at each replay (a window's first row): index for parameter_argument(), set by plan_set().
+ */
 int net_parameter(net *n, const char *name);
 
 /* Weight names are prefixed by the open scopes: enter(n, "blocks.0.") ... leave(n). */
 void enter(net *n, const char *format, ...) PRINTF_LIKE(2, 3);
 void leave(net *n);
-bool has(net *n, const char *weight); /* does the model hold scope + weight? */
-int net_weight_rank(net *n, const char *weight);           /* its number of dimensions; 0 when the model lacks it */
-int net_weight_outputs(net *n, const char *at);            /* the first side of at.weight; 0 when the model lacks it */
+bool has(net *n, const char *weight);            /* does the model hold scope + weight? */
+int net_weight_rank(net *n, const char *weight); /* its number of dimensions; 0 when the model lacks it */
+int net_weight_outputs(net *n, const char *at);  /* the first side of at.weight; 0 when the model lacks it */
 
 const char *phase_name(phase p); /* "step" */
 shape shape_of(const net *n, tensor t);
@@ -115,13 +116,13 @@ typedef struct node_request {
     size_t parameter_size;  /* at most NODE_MAX_PARAMETERS */
     shape out;              /* evals is filled in: the largest of the inputs' */
     storage type;
-    tensor writes;          /* a net_state written in place, or {0} */
-    double flop, bytes;     /* cost of one execution: operations; what it reads and writes */
-    double written;         /* bytes of them written; 0 = the output's size */
+    tensor writes;      /* a net_state written in place, or {0} */
+    double flop, bytes; /* cost of one execution: operations; what it reads and writes */
+    double written;     /* bytes of them written; 0 = the output's size */
 } node_request;
 
-/* Appends a node and returns its output. An equal node that is already there (same operation, inputs, weights and parameters,
- * no state written) is returned instead: nothing is computed twice. */
+/* Appends a node and returns its output. An equal node that is already there (same operation, inputs, weights and
+ * parameters, no state written) is returned instead: nothing is computed twice. */
 tensor net_append(net *n, const node_request *request);
 
 #endif

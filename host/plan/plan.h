@@ -19,7 +19,8 @@ typedef struct plan plan;
 /* Consumes `n` in every case. */
 loris_status plan_build(plan **out, net *n);
 
-/* The same without memory, kernels or weights on the device: for plan_memory(), plan_flop() and plan_describe() alone. */
+/* The same without memory, kernels or weights on the device: for plan_memory(), plan_flop() and plan_describe() alone.
+ */
 loris_status plan_draft(plan **out, net *n);
 void plan_free(plan *p);
 
@@ -27,7 +28,8 @@ void plan_free(plan *p);
 loris_status plan_write(plan *p, const char *input, const void *data, size_t bytes);
 loris_status plan_read(plan *p, const char *output, void *data, size_t bytes);
 
-/* The buffer of a named input, state or output, starting at its first element: for copies between plans on the device. */
+/* The buffer of a named input, state or output, starting at its first element: for copies between plans on the device.
+ */
 loris_status plan_buffer(plan *p, const char *name, cl_mem *buffer, size_t *bytes);
 
 void plan_set(plan *p, int parameter, cl_uint value);
@@ -36,14 +38,14 @@ void plan_set(plan *p, int parameter, cl_uint value);
  * earlier phases to have run. */
 loris_status plan_run(plan *p, phase which, int evaluation);
 
-/* Enqueues node `k` alone (see plan_node_count()), for comparing devices: its inputs must be there, what it writes may be
- * overwritten by the nodes after it. */
+/* Enqueues node `k` alone (see plan_node_count()), for comparing devices: its inputs must be there, what it writes may
+ * be overwritten by the nodes after it. */
 loris_status plan_run_node(plan *p, int k, int evaluation);
 
 /* Facts known before the first run. */
-size_t plan_memory(const plan *p);         /* device bytes for activations, scratch and persistent tensors, without weights */
-/* Device bytes of weights that stay there while the plan does, each once; a number of a matrix or kernel takes `number` bytes,
- * of a vector 4. Layouts of some devices pad them by a few per cent. */
+size_t plan_memory(const plan *p); /* device bytes for activations, scratch and persistent tensors, without weights */
+/* Device bytes of weights that stay there while the plan does, each once; a number of a matrix or kernel takes `number`
+ * bytes, of a vector 4. Layouts of some devices pad them by a few per cent. */
 size_t plan_weights(const plan *p, size_t number);
 double plan_flop(const plan *p, phase which);
 int plan_nodes(const plan *p, phase which);

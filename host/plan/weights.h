@@ -16,15 +16,16 @@ typedef struct weight_entry {
     const char *name; /* without the model's prefix */
 } weight_entry;
 
-/* Takes the tensors of `file` (kept open by the caller) whose names start with `prefix`, and removes it from the names. */
+/* Takes the tensors of `file` (kept open by the caller) whose names start with `prefix`, and removes it from the names.
+ */
 loris_status weights_new(weights **out, compute *c, const safetensors *file, const char *prefix);
 
 /* For tests: an empty set, filled with copies by weights_add(). */
 loris_status weights_new_empty(weights **out, compute *c);
 loris_status weights_add(weights *w, const char *name, int rank, const int64_t *dim, const float *values);
 
-/* A set that makes each weight when a net first asks for it, for models without a file. The generator fills `values` of a
- * tensor with the given name and shape. */
+/* A set that makes each weight when a net first asks for it, for models without a file. The generator fills `values` of
+ * a tensor with the given name and shape. */
 typedef void weight_generator(float *values, const char *name, int rank, const int64_t *dim);
 loris_status weights_new_generated(weights **out, compute *c, weight_generator *generate);
 
@@ -41,9 +42,11 @@ loris_status weights_values(const weight_entry *e, float **values);
 /* Lays `in` (the file's order, as f32) out as an operation wants it. `layout` is the operation's own struct. */
 typedef void weight_packer(float *out, const float *in, const void *layout);
 
-/* The device buffer of `e` packed by `pack` into `count` numbers, then narrowed to `type` (f32, f16 or bf16; to the nearest,
- * ties to even); made on first use and shared by every plan over these weights. `key` identifies packer and layout
- * ("conv k3 c192 n192 panel32"). The buffer belongs to `w`; nothing is in it before weights_fill(). `layout` is copied. */
+/* The device buffer of `e` packed by `pack` into `count` numbers, then narrowed to `type` (f32, f16 or bf16; to the
+ * nearest, ties to even); made on first use and shared by every plan over these weights. `key` identifies packer and
+ * layout
+ * ("conv k3 c192 n192 panel32"). The buffer belongs to `w`; nothing is in it before weights_fill(). `layout` is copied.
+ */
 loris_status weights_device(const weights *w, const weight_entry *e, const char *key, weight_packer *pack,
                             const void *layout, size_t layout_size, size_t count, number_type type, cl_mem *out);
 

@@ -40,7 +40,8 @@ static tensor record_work(net *n, trial *t, tensor x) {
     case TUNED_PRODUCT:
         return conv1d_strided(n, x, "product", w->columns, w->taps, w->stride, 0);
     case TUNED_ATTENTION:
-        return attention(n, x, net_input(n, "kv", PHASE_STEP, shape_1d(1, w->columns, 2 * w->batch * w->channels), STORE_F32),
+        return attention(n, x,
+                         net_input(n, "kv", PHASE_STEP, shape_1d(1, w->columns, 2 * w->batch * w->channels), STORE_F32),
                          w->batch);
     case TUNED_ROWS:
         return layer_norm(n, x, "gain");
@@ -86,9 +87,8 @@ static loris_status build(trial *t) {
     TRY(fill_input(t, "x", shape_elements(t->in), t->work.kind == TUNED_PRODUCT ? &t->x : NULL));
     if (t->work.kind == TUNED_ATTENTION)
         TRY(fill_input(t, "kv", 2 * (size_t)t->work.columns * (size_t)t->work.batch * (size_t)t->work.channels, NULL));
-    t->flop = t->work.kind == TUNED_PRODUCT || t->work.kind == TUNED_ATTENTION
-                  ? plan_flop(t->plan, PHASE_STEP)
-                  : 8.0 * (double)shape_elements(t->in);
+    t->flop = t->work.kind == TUNED_PRODUCT || t->work.kind == TUNED_ATTENTION ? plan_flop(t->plan, PHASE_STEP)
+                                                                               : 8.0 * (double)shape_elements(t->in);
     return LORIS_OK;
 }
 

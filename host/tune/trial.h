@@ -6,9 +6,8 @@
 
 typedef struct trial trial;
 
-/* Builds it; `choice` NULL: what the device does by default. Unless the device's settings name a precision, that of the work's
- * storage counts. The first run compiles. LORIS_ERROR_*: the device cannot do
- * it this way. */
+/* Builds it; `choice` NULL: what the device does by default. Unless the device's settings name a precision, that of the
+ * work's storage counts. The first run compiles. LORIS_ERROR_*: the device cannot do it this way. */
 loris_status trial_new(trial **out, compute *c, const tuned_shape *work, const tuned_choice *choice);
 void trial_free(trial *t); /* NULL is allowed */
 

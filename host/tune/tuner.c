@@ -10,9 +10,9 @@
 
 static const double WORTH = 1.05;           /* a choice scores this much more than the default */
 static const double WORTH_PRECISION = 1.25; /* a precision is this much faster than f32 */
-static const double NEAR = 0.5; /* of the best score: from here on CLBlast's parameters are tried */
+static const double NEAR = 0.5;             /* of the best score: from here on CLBlast's parameters are tried */
 enum { CLBLAST_SHAPES = 3 };
-static const double TRIAL_SECONDS = 0.02;   /* of a series of runs */
+static const double TRIAL_SECONDS = 0.02; /* of a series of runs */
 
 /* ---- lists of work ----------------------------------------------------------------------------------------------- */
 
@@ -103,8 +103,8 @@ static double fastest(const tuner_measure *m, int count) {
     return most;
 }
 
-loris_status tuner_measure_trials(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates, int count,
-                                  tuner_measure *out) {
+loris_status tuner_measure_trials(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates,
+                                  int count, tuner_measure *out) {
     (void)user;
     trial *trials[TUNER_MAX_CANDIDATES] = {NULL};
     int runs[TUNER_MAX_CANDIDATES] = {0};

@@ -42,9 +42,10 @@ double tuner_score(const tuner_measure *m, number_type type);
 typedef loris_status measure_function(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates,
                                       int count, tuner_measure *out);
 
-/* By trials, in turns (A B C A B C A B C), the best of three: what slows the machine for a moment then hits them alike. */
-loris_status tuner_measure_trials(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates, int count,
-                                  tuner_measure *out);
+/* By trials, in turns (A B C A B C A B C), the best of three: what slows the machine for a moment then hits them alike.
+ */
+loris_status tuner_measure_trials(void *user, compute *c, const tuned_shape *work, const tuned_choice *candidates,
+                                  int count, tuner_measure *out);
 
 /* What was found for a piece of work. */
 typedef void tuner_result_function(void *user, const tuned_entry *result);
@@ -61,12 +62,13 @@ typedef struct tuner_request {
     void *progress_user;
 } tuner_request;
 
-/* Adds to `out` an entry for each piece of work that leaves a choice: the default unless another one scores at least 5 %
- * more; of equals the first. Where CLBlast comes within a factor of two of the best, its parameters are tried as well: those it
- * was given last it keeps as long as the process lives. */
+/* Adds to `out` an entry for each piece of work that leaves a choice: the default unless another one scores at least 5
+ * % more; of equals the first. Where CLBlast comes within a factor of two of the best, its parameters are tried as
+ * well: those it was given last it keeps as long as the process lives. */
 loris_status tuner_run(const tuner_request *request, tuning *out);
 
-/* The precision in which the products of `works` (each in several storages) take least time at the scores in `t`; PRECISION_AUTO when that is `usual`, or no other is at least a quarter faster. */
+/* The precision in which the products of `works` (each in several storages) take least time at the scores in `t`;
+ * PRECISION_AUTO when that is `usual`, or no other is at least a quarter faster. */
 product_precision tuner_precision(const tuner_list *works, const tuning *t, number_type usual);
 
 #endif

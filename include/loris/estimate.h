@@ -21,9 +21,9 @@ typedef struct loris_estimate {
     char obstacle[256];                                   /* why not; else "" */
 } loris_estimate;
 
-/* Plans what loris_soundtrack() would do with these settings (model, duration, steps, sampler, guidance) for `video`, and
- * measures for about a second how fast the device computes and the host decodes. Nothing of the model is computed or
- * kept on the device. A device that is too small is an estimate that does not fit, no failure. */
+/* Plans what loris_soundtrack() would do with these settings (model, duration, steps, sampler, guidance) for `video`,
+ * and measures for about a second how fast the device computes and the host decodes. Nothing of the model is computed
+ * or kept on the device. A device that is too small is an estimate that does not fit, no failure. */
 LORIS_API loris_status loris_estimate_soundtrack(loris_engine *engine, const loris_settings *settings,
                                                  const char *video, loris_estimate *estimate);
 

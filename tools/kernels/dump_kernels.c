@@ -1,8 +1,8 @@
 /*
  * dump-kernels DIR MODEL: writes every kernel that the program's networks are lowered to on imagined devices, for
- * compilers that need no device. Networks: the spectrogram model MODEL, the published LORIS with and without genres, its
- * visual encoder, optical flow, MoveNet; in every precision, with every backend that has kernels in OpenCL C, and with everything
- * that a tuner may choose (of sizes: with f32, or in half precision).
+ * compilers that need no device. Networks: the spectrogram model MODEL, the published LORIS with and without genres,
+ * its visual encoder, optical flow, MoveNet; in every precision, with every backend that has kernels in OpenCL C, and
+ * with everything that a tuner may choose (of sizes: with f32, or in half precision).
  *
  *     DIR/options        what the texts are compiled with
  *     DIR/gpu.cl         one text of all sections (host/compute/program.h), for GPUs

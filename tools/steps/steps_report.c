@@ -1,7 +1,7 @@
 /*
- * steps-report MODEL FOLDER FULL: how far a sample of few steps is from its limit, and one of 16-bit weights from one in
- * f32. For each score FOLDER/NAME-score.json samples the model's spectrogram from the same noise with dpmpp2m in 10, 15,
- * 20 and 30 steps and in 200, which stands for the limit, then in 50 steps in f32, bf16 and f16, and prints the
+ * steps-report MODEL FOLDER FULL: how far a sample of few steps is from its limit, and one of 16-bit weights from one
+ * in f32. For each score FOLDER/NAME-score.json samples the model's spectrogram from the same noise with dpmpp2m in 10,
+ * 15, 20 and 30 steps and in 200, which stands for the limit, then in 50 steps in f32, bf16 and f16, and prints the
  * log-spectral distance between them: the root of the mean over frames and bands of the squared difference in dB. The
  * last column counts only what is within 60 dB of the loudest. Then samples LORIS' network on the made-up weights and
  * conditioning of FULL (tests/data/full-16) in 50 steps, guided, and prints the error of bf16 and f16 against f32.
@@ -26,7 +26,7 @@ static const struct {
 } rounded[ROUNDED] = {{PRECISION_BF16, "bf16"}, {PRECISION_F16, "f16"}};
 static const double DB = 8.685889638065035; /* of a natural logarithm of magnitude */
 static const char ENDING[] = "-score.json";
-static const double HEARD = 60;             /* dB below the loudest */
+static const double HEARD = 60; /* dB below the loudest */
 
 typedef struct report {
     compute *compute;
@@ -195,7 +195,8 @@ static loris_status report_full(compute *c, const char *folder) {
         status = fail_memory("samples");
         goto done;
     }
-    puts("\n| LORIS on made-up weights | steps | RMS of the error, dB of the sample's | largest error, of the largest magnitude |\n"
+    puts("\n| LORIS on made-up weights | steps | RMS of the error, dB of the sample's | largest error, of the largest "
+         "magnitude |\n"
          "| --- | --- | --- | --- |");
     TRY_GOTO(sample_full(c, &f, PRECISION_F32, want));
     for (int i = 0; i < ROUNDED; i++) {
