@@ -18,9 +18,10 @@
 #include "rhythm/watch.h"
 
 static const double TARGET_LUFS = -16, TRUE_PEAK_DB = -1;
-/* How far loudness may stay below its target, in dB, before phases are sought again, and how often they are at most. */
-static const double PEAK_SLACK = 0.5;
-enum { RECOVERIES = 3 };
+/* What lossy encoders add to peaks, and how far a sound comes to lie above the ceiling it was sought under: by the
+ * magnitudes' precedence and between samples. In dB. */
+static const double ENCODER_DB = 0.7, CEILING_DB = 0.8;
+enum { RECOVERIES = 2 }; /* at most, after the first */
 static const double SHORTEST = 0.5, LONGEST = 600; /* seconds */
 /* Lower than the data's, for levels of held tones that do not waver, and within what music reaches: composing.md. */
 static const double TEMPERATURE = 0.5, LIMIT = 3; /* LIMIT in standard deviations of the data */
@@ -244,13 +245,13 @@ static loris_status recover(making *m, float ceiling) {
 /* A spectrogram has many sounds, some with a lone high peak that keeps the whole from its loudness. Then phases are
  * sought again, this time for a sound that stays below: one gain suits loudness and peak. */
 static loris_status sound(making *m) {
-    const double room = TRUE_PEAK_DB - TARGET_LUFS;
+    const double most = TRUE_PEAK_DB - ENCODER_DB - TARGET_LUFS;
     audio *a = &m->take->audio;
-    double lufs, peak, ceiling = HUGE_VAL;
+    double lufs, peak, beyond, ceiling = HUGE_VAL;
     TRY(recover(m, 0));
     TRY(audio_loudness(a, &lufs, &peak));
-    for (int i = 0; i < RECOVERIES && isfinite(lufs) && peak - lufs > room + PEAK_SLACK; i++) {
-        ceiling = fmin(lufs + room, ceiling - PEAK_SLACK);
+    for (int i = 0; i < RECOVERIES && isfinite(lufs) && (beyond = peak - lufs - most) > 0; i++) {
+        ceiling = fmin(lufs + most, ceiling - beyond) - CEILING_DB;
         TRY(recover(m, (float)pow(10, ceiling / 20)));
         TRY(audio_loudness(a, &lufs, &peak));
     }

@@ -45,6 +45,7 @@ loris_status griffin_lim_new(griffin_lim **out, const stft *s, float floor, int 
     g->floor = floor;
     g->max_frames = max_frames;
     g->threads = threads;
+    ceiling_filter_make(&g->between);
     g->chunk_count = (max_frames + CHUNK - 1) / CHUNK;
     g->span = (CHUNK - 1) * s->hop + s->window;
     const size_t count = (size_t)max_frames * (size_t)s->bins;
@@ -128,13 +129,6 @@ static void assemble(const griffin_lim *g, int chunk, const float *overlapped, f
         memcpy(x, g->signal + start, (size_t)(g->fixed - start < count ? g->fixed - start : count) * sizeof *x);
 }
 
-/* The nearest signal that stays within the ceiling: a third projection, beside those onto real signals and onto the
- * wanted magnitudes. */
-static void push_below(float *x, int count, float ceiling) {
-    for (int i = 0; i < count; i++)
-        x[i] = fmaxf(-ceiling, fminf(x[i], ceiling));
-}
-
 static loris_status iterate(void *user, int chunk) {
     griffin_lim *g = user;
     const int bins = g->s->bins;
@@ -144,7 +138,7 @@ static loris_status iterate(void *user, int chunk) {
     const float alpha = g->iteration == 0 ? 0.0f : momentum; /* nothing is previous to the first */
     assemble(g, chunk, g->overlapped[g->iteration % 2], x);
     if (g->ceiling > 0)
-        push_below(x, samples_under_chunk(g, chunk), g->ceiling);
+        ceiling_apply(&g->between, x, samples_under_chunk(g, chunk), g->ceiling);
     memset(out, 0, (size_t)g->span * sizeof *out);
     for (int i = 0; i < frames_in_chunk(g, chunk); i++) {
         const int j = chunk * CHUNK + i;

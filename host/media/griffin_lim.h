@@ -2,6 +2,7 @@
 #ifndef LORIS_MEDIA_GRIFFIN_LIM_H
 #define LORIS_MEDIA_GRIFFIN_LIM_H
 
+#include "media/ceiling.h"
 #include "media/stft.h"
 
 /* Sample hop * j + window / 2 of the block's signal is the centre of its frame j. */
@@ -9,6 +10,7 @@ typedef struct griffin_lim {
     const stft *s;
     float floor;
     float ceiling; /* samples beyond it are pushed back while phases are sought; 0 = none */
+    ceiling_filter between;
     int max_frames, threads;
 
     float *magnitude; /* [max_frames][bins], wanted */
