@@ -8,6 +8,7 @@ enum { CEILING_TAPS = 16 };
 typedef struct ceiling_filter {
     float tap[CEILING_TAPS];
     float power; /* sum of squared taps */
+    float most;  /* sum of their magnitudes: how far the signal may rise above the samples around it */
 } ceiling_filter;
 
 void ceiling_filter_make(ceiling_filter *f);
